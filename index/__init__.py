@@ -1,0 +1,1 @@
+"""Vector search without SQL or HTTP: the contract, exact FAISS index and re-ranking."""

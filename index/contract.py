@@ -1,0 +1,165 @@
+"""What every vector index promises, whatever engine is behind it.
+
+An index is a cache of the truth in PostgreSQL: it is filled by the follower, in change-log order, and can be dropped and
+rebuilt at any time. Collections are walls: nothing of one collection is ever visible in another.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scalar = str | int | float | bool | None
+"""Value of one attribute of a crop: a JSON scalar. `1`, `1.0` and `True` are compared as JSON does: 1 == 1.0, neither is true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One enrolled crop as the index holds it: its embedding and the columns that filters read.
+
+    Attributes:
+        id: The crop's id.
+        collection: Name of the collection that holds the crop.
+        embedding: Unit-length vector, shape (dimension,), float32.
+        camera_id: The camera that saw it.
+        captured_at: Time of capture, aware, UTC; None where unknown (such a crop is in no time window).
+        track: (session_id, track_id) of the camera's tracker; None where the crop belongs to no track.
+        vehicle_id: The confirmed or claimed identity; None where unknown.
+        attributes: Flat JSON attributes.
+    """
+
+    id: UUID
+    collection: str
+    embedding: NDArray[np.float32]
+    camera_id: str
+    captured_at: datetime | None = None
+    track: tuple[str | None, str] | None = None
+    vehicle_id: str | None = None
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which crops of one collection may be answered. Every condition given must hold; None means "any".
+
+    Attributes:
+        collection: The only collection searched.
+        camera_ids: Cameras allowed. An empty set allows none.
+        exclude_camera_ids: Cameras not allowed.
+        captured_from: Start of the half-open time window [from, to), aware.
+        captured_to: End of the window, itself outside.
+        vehicle_ids: Vehicle ids allowed.
+        attributes: Each key must be present with an equal value.
+        exclude_ids: Crops not to be answered.
+    """
+
+    collection: str
+    camera_ids: frozenset[str] | None = None
+    exclude_camera_ids: frozenset[str] = frozenset()
+    captured_from: datetime | None = None
+    captured_to: datetime | None = None
+    vehicle_ids: frozenset[str] | None = None
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    exclude_ids: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer.
+
+    Attributes:
+        sighting: The crop as indexed, its embedding included (re-ranking reads it).
+        score: Cosine similarity with the query, in [-1, 1].
+    """
+
+    sighting: Sighting
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The answer of one search.
+
+    Attributes:
+        hits: Best first; equal scores in ascending order of id, so that an answer is the same on every replica.
+        mode: How the search was done.
+        candidates: Crops that the filter left.
+        exhausted: Whether every candidate is in `hits`; fewer than k hits always means exhausted.
+        watermark: Sequence number the index had reached when it was read.
+    """
+
+    hits: Sequence[Hit]
+    mode: Literal["exact", "approximate"]
+    candidates: int
+    exhausted: bool
+    watermark: int
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatistics:
+    """Mean and standard deviation of a camera's embeddings in one collection, for camera normalisation.
+
+    Attributes:
+        count: Crops counted.
+        mean: Shape (dimension,), float32.
+        deviation: Shape (dimension,), float32, population standard deviation.
+    """
+
+    count: int
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+
+
+class VectorIndex(Protocol):
+    """A vector index. Every method may be called from any thread at any time."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of the embeddings."""
+
+    @property
+    def watermark(self) -> int:
+        """Sequence number of the last change applied; 0 before the first."""
+
+    def apply(self, upserts: Iterable[Sighting], deletes: Iterable[UUID], watermark: int) -> None:
+        """Apply a batch of changes as one step that no search sees half done.
+
+        An upsert of an id already held replaces it. A delete of an id not held is no error. An id may be in one of the two only.
+
+        Args:
+            upserts: New or changed crops.
+            deletes: Crops to forget.
+            watermark: Sequence number reached with this batch; must not go backwards.
+
+        Raises:
+            VectorError: An embedding has the wrong dimension, is not finite or not of unit length; nothing was applied.
+        """
+
+    def search(self, query: NDArray[np.float32], k: int, where: Filter) -> Hits:
+        """The k crops most similar to one query among those the filter leaves.
+
+        Args:
+            query: Unit-length vector, shape (dimension,), float32.
+            k: How many at most, >= 1.
+            where: The filter.
+
+        Raises:
+            VectorError: The query has the wrong dimension, is not finite or not of unit length.
+        """
+
+    def camera_statistics(self, collection: str) -> Mapping[str, CameraStatistics]:
+        """Statistics of each camera of a collection, over the crops held now."""
+
+    def count(self, collection: str | None = None) -> int:
+        """Crops held, in one collection or in all."""
+
+    def clear(self) -> None:
+        """Forget everything and go back to watermark 0."""
+
+
+class VectorError(ValueError):
+    """A vector that no index takes: wrong dimension, not finite, or not of unit length."""

@@ -1,0 +1,1 @@
+"""CLIP-SENet and all that makes it: network, presets, weights, embedder, training, evaluation, synthetic vehicles."""

@@ -1,0 +1,98 @@
+"""The one family of errors that the service answers with: RFC 9457 problem details with a stable code."""
+
+from typing import Any, ClassVar
+
+
+class ServiceError(Exception):
+    """An error with an HTTP status and a stable code.
+
+    Attributes:
+        status: HTTP status code.
+        code: Stable snake_case name for programs.
+        title: Short text that is the same for every occurrence.
+        detail: What happened this time and what to do about it; safe to show to a client.
+        errors: One entry per field or item at fault, each with at least `code` and `detail`.
+        retry_after_s: Seconds for the Retry-After header, where trying again makes sense.
+    """
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str, *, errors: list[dict[str, Any]] | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or []
+        self.retry_after_s = retry_after_s
+
+
+class MalformedRequestError(ServiceError):
+    """The request itself cannot be read: broken JSON or multipart."""
+
+    status, code, title = 400, "malformed_request", "The request cannot be read"
+
+
+class NotFoundError(ServiceError):
+    """No such crop, collection or route."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class ConflictError(ServiceError):
+    """The request contradicts what is stored."""
+
+    status, code, title = 409, "conflict", "Conflict"
+
+
+class ExternalIdConflictError(ConflictError):
+    """The external_id is taken by another image."""
+
+    code, title = "external_id_conflict", "External id already used for another image"
+
+
+class ModelMismatchError(ConflictError):
+    """The collection's vectors come from another model than the one loaded."""
+
+    code, title = "model_mismatch", "Collection belongs to another model"
+
+
+class IndexBehindError(ConflictError):
+    """The index has not reached min_sequence in time."""
+
+    code, title = "index_behind", "Index has not caught up"
+
+
+class TooLargeError(ServiceError):
+    """Body, file or picture above a limit."""
+
+    status, code, title = 413, "too_large", "Too large"
+
+
+class UnsupportedImageError(ServiceError):
+    """Not an image type that the service reads."""
+
+    status, code, title = 415, "unsupported_image_type", "Not a supported image type"
+
+
+class InvalidValueError(ServiceError):
+    """A field has a value that makes no sense."""
+
+    status, code, title = 422, "invalid_value", "Invalid value"
+
+
+class UndecodableImageError(InvalidValueError):
+    """The type is known but the picture cannot be decoded, or shows too little."""
+
+    code, title = "undecodable_image", "Image cannot be decoded"
+
+
+class OverloadedError(ServiceError):
+    """The queue of crops waiting for the model is full."""
+
+    status, code, title = 429, "overloaded", "Overloaded"
+
+
+class UnavailableError(ServiceError):
+    """A part the request needs is down; detail says which."""
+
+    status, code, title = 503, "unavailable", "A part of the service is down"
