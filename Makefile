@@ -1,0 +1,55 @@
+# Everything a newcomer needs: `make demo` and `make test`. Each target sets up .venv the first time and reuses it after.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-faults lint format bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.runtime ## Start the service, enroll the sample vehicles, run one search, stay up (DEMO_ONCE=1: stop after it)
+	@$(BIN)/clip-senet demo
+
+run: $(VENV)/.runtime ## Serve on http://127.0.0.1:8000 with the embedded database in ./data
+	@$(BIN)/clip-senet serve
+
+test: $(VENV)/.dev ## Run every test, a real PostgreSQL included
+	@$(BIN)/python -m pytest
+
+test-faults: $(VENV)/.dev ## Run the kill -9 tests for longer than `make test` does
+	@CLIP_SENET_FAULT_ROUNDS=40 $(BIN)/python -m pytest tests/faults
+
+lint: $(VENV)/.dev ## Check style, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev ## Rewrite the code in the house style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Measure the index beside a bare FAISS call; writes bench/results/
+	@$(BIN)/python -m bench.exact_search
+
+clean: ## Remove the virtual environment and caches; data/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with the venv module is needed (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
+	@echo "Creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the service into $(VENV) (the first time this fetches about 3 GB: torch comes with its CUDA libraries)"
+	@$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the service and its development tools into $(VENV) (the first time this fetches about 3 GB)"
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime
