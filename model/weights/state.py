@@ -1,0 +1,76 @@
+"""State dicts: read published files safely, and load them strictly with messages that say what to do."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from model.errors import WeightsError
+
+StateDict = dict[str, Tensor]
+
+
+def read_state(path: Path) -> StateDict:
+    """Tensors by name of a published weights file, without running code from it.
+
+    Args:
+        path: A .safetensors file, or a PyTorch file that holds a state dict or a dict with one under "state_dict".
+
+    Raises:
+        WeightsError: The file is missing, damaged, or holds other things than tensors.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no weights file at {path}.")
+    try:
+        content = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise WeightsError(
+            f"{path} cannot be read as tensors only ({error}): fetch it again, or save its state dict as safetensors."
+        ) from error
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
+        raise WeightsError(f"{path} holds no state dict (tensors by name): save the module's state_dict() instead.")
+    return dict(content)
+
+
+def load_exactly(module: nn.Module, state: Mapping[str, Tensor], *, source: Path) -> None:
+    """Load a state dict that must have every tensor of the module, no other, and the same shapes.
+
+    Args:
+        module: What to load into; left untouched where anything disagrees.
+        state: Tensors by the module's own names; other floating types are converted.
+        source: Where they come from, for the message.
+
+    Raises:
+        WeightsError: A tensor is missing, left over or of another shape.
+    """
+    own = module.state_dict()
+    # Counters of batches seen are of no use to anyone, and older files lack them.
+    missing = sorted(name for name in own.keys() - state.keys() if not name.endswith("num_batches_tracked"))
+    unexpected = sorted(state.keys() - own.keys())
+    if missing or unexpected:
+        raise WeightsError(
+            f"{source} does not fit the preset: {_some(missing)} missing, {_some(unexpected)} unexpected. "
+            "Choose the preset that the file was made for."
+        )
+    for name, tensor in state.items():
+        if tensor.shape != own[name].shape:
+            raise WeightsError(
+                f"{source} does not fit the preset: {name} has shape {tuple(tensor.shape)}, "
+                f"the preset needs {tuple(own[name].shape)}. Choose the preset that the file was made for."
+            )
+    module.load_state_dict(state, strict=False)
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown or "nothing"  # noqa: PLR2004
