@@ -17,5 +17,9 @@ class InputError(ModelError, ValueError):
     """Images or labels of a shape, type or range that the network does not take."""
 
 
+class DeviceError(ModelError):
+    """No such device, or not on this machine."""
+
+
 class EmbeddingError(ModelError):
     """The network gave a value that is not finite, so there is no embedding."""

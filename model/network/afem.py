@@ -38,9 +38,9 @@ class AFEM(nn.Module):
 
     def forward(self, semantic: Tensor) -> Tensor:
         """T_s' of shape (N, D) from the raw, not normalised T_s of shape (N, d_s)."""
-        hidden = self.transform(semantic)
+        hidden: Tensor = self.transform(semantic)
         if self.variant == "C":
             first, *others = hidden.chunk(self.groups + 1, dim=1)
             return first + torch.einsum("gnd,g->nd", torch.stack(others), self.weight[:, 0])
-        grouped = hidden.unflatten(1, (self.groups, -1))
-        return (grouped * (1 + self.weight)).flatten(1)
+        weighted: Tensor = hidden.reshape(len(hidden), self.groups, hidden.shape[1] // self.groups) * (1 + self.weight)
+        return weighted.flatten(1)

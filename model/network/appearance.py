@@ -1,6 +1,6 @@
 """The appearance branch: a CNN pre-trained on ImageNet, classifier removed, global average pooling -> T_a."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import timm
 from torch import nn
@@ -9,6 +9,9 @@ from torchvision.models.resnet import Bottleneck
 from model.network.ibn import ResNetIBN, SEBottleneck
 from model.network.normalize import Normalize
 from model.presets import Appearance
+
+if TYPE_CHECKING:
+    from timm.models.efficientnet import EfficientNet
 
 IMAGENET = Normalize.Statistics(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 LITE = Normalize.Statistics(mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
@@ -50,7 +53,7 @@ def build_appearance(appearance: Appearance) -> AppearanceBranch:
 
 def _efficientnet_lite0(last_stride: int) -> AppearanceBranch:
     # The "tf_" variant pads as TensorFlow does and has its BatchNorm epsilon: the published weights need both.
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
+    network = cast("EfficientNet", timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0))
     if last_stride == 1:
-        network.blocks[5][0].conv_dw.stride = (1, 1)
+        network.get_submodule("blocks.5.0.conv_dw").stride = (1, 1)  # type: ignore[assignment]  # a Conv2d's stride
     return AppearanceBranch(network, network.num_features, LITE)

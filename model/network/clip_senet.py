@@ -57,7 +57,7 @@ class CLIPSENet(nn.Module):
         nn.init.kaiming_normal_(self.fusion.weight, nonlinearity="linear")
         nn.init.zeros_(self.fusion.bias)
         self.neck = nn.BatchNorm1d(dimension)
-        self.neck.bias.requires_grad_(requires_grad=False)
+        self.neck.bias.requires_grad_(False)  # noqa: FBT003 - the argument is positional in torch's annotations
         table = preset.camera_table
         self.camera_table = nn.Parameter(torch.zeros(table.cameras * table.views, dimension)) if table else None
 

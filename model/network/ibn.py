@@ -20,13 +20,14 @@ class IBN(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.half = channels // 2
-        self.IN = nn.InstanceNorm2d(self.half, affine=True)
-        self.BN = nn.BatchNorm2d(channels - self.half)
+        # Not named `half`: that would hide the module's own method.
+        self.instance_channels = channels // 2
+        self.IN = nn.InstanceNorm2d(self.instance_channels, affine=True)
+        self.BN = nn.BatchNorm2d(channels - self.instance_channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """Normalise features of shape (N, C, H, W)."""
-        instance, batch = features[:, : self.half], features[:, self.half :]
+        instance, batch = features[:, : self.instance_channels], features[:, self.instance_channels :]
         return torch.cat((self.IN(instance.contiguous()), self.BN(batch.contiguous())), dim=1)
 
 
@@ -49,10 +50,11 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Scale each channel of features of shape (N, C, H, W)."""
-        return features * self.fc(features.mean(dim=(2, 3)))[:, :, None, None]
+        scale: Tensor = self.fc(features.mean(dim=(2, 3)))
+        return features * scale[:, :, None, None]
 
 
-class SEBottleneck(Bottleneck):
+class SEBottleneck(Bottleneck):  # type: ignore[misc]  # torchvision has no annotations
     """torchvision's bottleneck with squeeze and excitation on the residual, before the sum."""
 
     def __init__(self, inplanes: int, planes: int, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - torchvision's own arguments
@@ -68,7 +70,7 @@ class SEBottleneck(Bottleneck):
         return cast("Tensor", self.relu(residual + shortcut))
 
 
-class ResNetIBN(ResNet):
+class ResNetIBN(ResNet):  # type: ignore[misc]  # torchvision has no annotations
     """A ResNet or ResNeXt of bottlenecks with IBN-a, without classifier: images in, pooled features out.
 
     Its stem's pool has no parameters, so it is called torchvision's `maxpool` here although the released ResNeXt code

@@ -13,6 +13,9 @@ class Normalize(nn.Module):
 
     Args:
         statistics: Mean and standard deviation per RGB channel, for images in [0, 1].
+
+    Attributes:
+        statistics: The same.
     """
 
     class Statistics(NamedTuple):
@@ -26,6 +29,7 @@ class Normalize(nn.Module):
 
     def __init__(self, statistics: Statistics) -> None:
         super().__init__()
+        self.statistics = statistics
         for name, values in statistics._asdict().items():
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
 

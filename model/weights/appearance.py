@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import cast
 
 from timm.models.efficientnet import EfficientNet
+from torch import nn
 
 from model.errors import WeightsError
 from model.network.ibn import ResNetIBN
@@ -66,7 +68,9 @@ _LITE0_BLOCK = {
 
 def _lite0_names(state: StateDict, network: EfficientNet, source: Path) -> StateDict:
     """The package numbers its 16 blocks in one row, timm as (stage, block)."""
-    places = [f"blocks.{stage}.{block}" for stage, blocks in enumerate(network.blocks) for block in range(len(blocks))]
+    places = [
+        f"blocks.{stage}.{block}" for stage, blocks in enumerate(_stages(network)) for block in range(len(blocks))
+    ]
     renamed = {}
     for name, value in state.items():
         match = re.fullmatch(r"(?:_blocks\.(\d+)\.)?(_\w+)\.(\w+)", name)
@@ -79,3 +83,7 @@ def _lite0_names(state: StateDict, network: EfficientNet, source: Path) -> State
         prefix = "" if number is None else places[number] + "."
         renamed[f"{prefix}{table[match[2]]}.{match[3]}"] = value
     return renamed
+
+
+def _stages(network: EfficientNet) -> list[nn.Sequential]:
+    return cast("list[nn.Sequential]", list(network.blocks))
