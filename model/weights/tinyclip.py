@@ -83,16 +83,16 @@ def resize_positions(positions: Tensor, side: int, *, source: Path) -> Tensor:
 def _own_names(state: StateDict, path: Path) -> StateDict:
     if any(name.startswith(_AUTO) for name in state):
         raise WeightsError(
-            f"{path} is one of TinyCLIP's 'auto' checkpoints, whose layers are pruned to different sizes: use a manual one "
-            "(ViT-8M/16, ViT-39M/16, ViT-40M/32 or ViT-61M/32)."
+            f"{path} is one of TinyCLIP's 'auto' checkpoints, whose layers are pruned to different sizes: "
+            "use a manual one (ViT-8M/16, ViT-39M/16, ViT-40M/32 or ViT-61M/32)."
         )
     if any(name.startswith(_RELEASED) for name in state):
         return {name.removeprefix(_RELEASED): value for name, value in state.items() if name.startswith(_RELEASED)}
     if any(name.startswith(_HUGGING_FACE) for name in state):
         return _from_hugging_face(state, path)
     raise WeightsError(
-        f"{path} is in no layout of TinyCLIP that is known: expected names that start with {_RELEASED} (released files) or "
-        f"{_HUGGING_FACE} (Hugging Face copies)."
+        f"{path} is in no known layout of TinyCLIP: expected names that start with {_RELEASED} (released files) "
+        f"or {_HUGGING_FACE} (Hugging Face copies)."
     )
 
 
