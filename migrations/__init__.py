@@ -1,1 +1,1 @@
-"""Alembic migrations of the service database, run by `clip-senet serve` at start."""
+"""The database's versions: Alembic scripts, forward and back. Run from the package by service.database.migrate."""

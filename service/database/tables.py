@@ -6,12 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     DateTime,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
+    MetaData,
     Sequence,
     Text,
     UniqueConstraint,
@@ -21,13 +23,34 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-CHANGE_SEQUENCE = Sequence("change_sequence")
+METADATA = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+CHANGE_SEQUENCE = Sequence("change_sequence", metadata=METADATA)
+
+TEXT = Text(collation="C")
+"""Text ordered by code point: a page of cameras is the same on every server, whatever its locale or its libc."""
 
 
 class Base(DeclarativeBase):
     """Base of every table; times are stored with time zone."""
 
-    type_annotation_map = {datetime: DateTime(timezone=True), str: Text, dict[str, Any]: JSONB}  # noqa: RUF012
+    metadata = METADATA
+    type_annotation_map = {datetime: DateTime(timezone=True), str: TEXT, dict[str, Any]: JSONB}  # noqa: RUF012
+
+
+class Installation(Base):
+    """One row, written by the first migration: the identity that ties a crop store to this database."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
 
 
 class Collection(Base):
@@ -52,16 +75,28 @@ class Camera(Base):
 
 
 class Crop(Base):
-    """One enrolled vehicle crop: what was seen, where and when. The picture itself lies in the crop store."""
+    """One enrolled vehicle crop: what was seen, where and when. The picture itself lies in the crop store.
+
+    Neither a camera nor a collection that still holds crops can be removed: crops are only ever deleted one by one,
+    together with the line of the change log that makes every index forget them.
+    """
 
     __tablename__ = "crops"
     __table_args__ = (
         ForeignKeyConstraint(["collection_id", "camera_id"], ["cameras.collection_id", "cameras.camera_id"]),
         UniqueConstraint("collection_id", "external_id"),
+        CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
+        CheckConstraint("cardinality(bbox) = 4", name="bbox"),
+        CheckConstraint("octet_length(image_sha256) = 32", name="image_sha256"),
+        CheckConstraint("width > 0 AND height > 0", name="size"),
+        Index("crops_by_id", "collection_id", "id"),
         Index("crops_by_time", "collection_id", "captured_at"),
         Index("crops_by_camera", "collection_id", "camera_id", "captured_at"),
         Index("crops_by_vehicle", "collection_id", "vehicle_id"),
         Index("crops_by_track", "collection_id", "camera_id", "session_id", "track_id"),
+        Index(
+            "crops_by_attributes", "attributes", postgresql_using="gin", postgresql_ops={"attributes": "jsonb_path_ops"}
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -85,6 +120,7 @@ class Embedding(Base):
     """The vector of a crop under one model: unit length, little-endian fp16."""
 
     __tablename__ = "embeddings"
+    __table_args__ = (CheckConstraint("octet_length(vector) > 0 AND mod(octet_length(vector), 2) = 0", name="vector"),)
 
     crop_id: Mapped[UUID] = mapped_column(ForeignKey("crops.id", ondelete="CASCADE"), primary_key=True)
     model_id: Mapped[str] = mapped_column(primary_key=True)
@@ -92,7 +128,10 @@ class Embedding(Base):
 
 
 class Change(Base):
-    """One line of the change log. Numbers are given in commit order, so a cursor never skips a late commit."""
+    """One line of the change log. Numbers are given in commit order, so a cursor never skips a late commit.
+
+    A line outlives the crop that it names, so it refers to no other table.
+    """
 
     __tablename__ = "changes"
 
@@ -107,6 +146,7 @@ class AuditEntry(Base):
     """Who searched what, when and why. Rows are only ever added."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("audit_by_time", "at"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,1 @@
+"""The crop store: uploaded pictures, byte for byte."""

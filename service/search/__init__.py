@@ -1,0 +1,1 @@
+"""Search: the crops most similar to a query."""
