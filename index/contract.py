@@ -1,7 +1,7 @@
 """What every vector index promises, whatever engine is behind it.
 
-An index is a cache of the truth in PostgreSQL: it is filled by the follower, in change-log order, and can be dropped and
-rebuilt at any time. Collections are walls: nothing of one collection is ever visible in another.
+An index is a cache of the truth in PostgreSQL: it is filled by the follower, in change-log order, and can be dropped
+and rebuilt at any time. Collections are walls: nothing of one collection is ever visible in another.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scalar = str | int | float | bool | None
-"""Value of one attribute of a crop: a JSON scalar. `1`, `1.0` and `True` are compared as JSON does: 1 == 1.0, neither is true."""
+"""Value of one attribute of a crop: a JSON scalar, compared as JSON does: 1 equals 1.0, and neither equals true."""
+
+UNIT_TOLERANCE = 1e-3
+"""How far the length of a vector may be from 1. Rounding a unit vector to half precision stays within it."""
+
+
+class VectorError(ValueError):
+    """A vector that no index takes: wrong dimension, not finite, or not of unit length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,9 @@ class Sighting:
         track: (session_id, track_id) of the camera's tracker; None where the crop belongs to no track.
         vehicle_id: The confirmed or claimed identity; None where unknown.
         attributes: Flat JSON attributes.
+
+    Raises:
+        ValueError: captured_at is naive.
     """
 
     id: UUID
@@ -40,6 +50,9 @@ class Sighting:
     track: tuple[str | None, str] | None = None
     vehicle_id: str | None = None
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require_aware("captured_at", self.captured_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +65,12 @@ class Filter:
         exclude_camera_ids: Cameras not allowed.
         captured_from: Start of the half-open time window [from, to), aware.
         captured_to: End of the window, itself outside.
-        vehicle_ids: Vehicle ids allowed.
+        vehicle_ids: Vehicle ids allowed. An empty set allows none.
         attributes: Each key must be present with an equal value.
         exclude_ids: Crops not to be answered.
+
+    Raises:
+        ValueError: captured_from or captured_to is naive.
     """
 
     collection: str
@@ -66,6 +82,10 @@ class Filter:
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
     exclude_ids: frozenset[UUID] = frozenset()
 
+    def __post_init__(self) -> None:
+        _require_aware("captured_from", self.captured_from)
+        _require_aware("captured_to", self.captured_to)
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -73,7 +93,8 @@ class Hit:
 
     Attributes:
         sighting: The crop as indexed, its embedding included (re-ranking reads it).
-        score: Cosine similarity with the query, in [-1, 1].
+        score: Cosine similarity with the query: the inner product of the two unit vectors, rounded to float32 and
+            clipped to [-1, 1].
     """
 
     sighting: Sighting
@@ -128,7 +149,9 @@ class VectorIndex(Protocol):
     def apply(self, upserts: Iterable[Sighting], deletes: Iterable[UUID], watermark: int) -> None:
         """Apply a batch of changes as one step that no search sees half done.
 
-        An upsert of an id already held replaces it. A delete of an id not held is no error. An id may be in one of the two only.
+        An upsert of an id already held replaces it, in whatever collection it was. Of several upserts of one id the
+        last counts. A delete of an id not held is no error. An id may be in one of the two only. Where an error is
+        raised, nothing was applied.
 
         Args:
             upserts: New or changed crops.
@@ -136,7 +159,8 @@ class VectorIndex(Protocol):
             watermark: Sequence number reached with this batch; must not go backwards.
 
         Raises:
-            VectorError: An embedding has the wrong dimension, is not finite or not of unit length; nothing was applied.
+            VectorError: An embedding has the wrong dimension, is not finite or not of unit length.
+            ValueError: An id is in both upserts and deletes, or the watermark goes backwards.
         """
 
     def search(self, query: NDArray[np.float32], k: int, where: Filter) -> Hits:
@@ -149,6 +173,7 @@ class VectorIndex(Protocol):
 
         Raises:
             VectorError: The query has the wrong dimension, is not finite or not of unit length.
+            ValueError: k is less than 1.
         """
 
     def camera_statistics(self, collection: str) -> Mapping[str, CameraStatistics]:
@@ -161,5 +186,6 @@ class VectorIndex(Protocol):
         """Forget everything and go back to watermark 0."""
 
 
-class VectorError(ValueError):
-    """A vector that no index takes: wrong dimension, not finite, or not of unit length."""
+def _require_aware(name: str, time: datetime | None) -> None:
+    if time is not None and time.utcoffset() is None:
+        raise ValueError(f"{name} is naive: {time.isoformat()} names no time zone, so it is no point in time")

@@ -1,0 +1,48 @@
+"""Flat JSON attributes: equality as JSON has it, and a vocabulary of attribute sets searchable by key and value."""
+
+from collections.abc import Hashable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.columns import Vocabulary
+from index.contract import Scalar
+
+
+def json_equal(left: Scalar, right: Scalar) -> bool:
+    """Whether two JSON scalars are equal: 1 equals 1.0, True equals neither, None equals only None."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return left == right
+
+
+class AttributeSets(Vocabulary[Mapping[str, Scalar]]):
+    """Numbers the distinct attribute sets of a collection and finds those that hold a given key and value.
+
+    Memory and the cost of a lookup grow with the distinct sets, not with the crops, so a handful of colours and types
+    costs next to nothing however many crops there are; sets that are all different cost as much as a column each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._holders: dict[Hashable, list[int]] = {}
+
+    def holding(self, key: str, value: Scalar) -> NDArray[np.int32]:
+        """Codes of the sets in which the key is present with an equal value."""
+        if value != value:  # noqa: PLR0124 - NaN, which is no JSON and equals nothing; a dict would find the same object
+            return np.empty(0, dtype=np.int32)
+        holders = self._holders.get(_term(key, value), [])
+        return np.array(holders.copy(), dtype=np.int32)  # a copy is one step for the writer, who may be appending
+
+    def _key(self, value: Mapping[str, Scalar]) -> Hashable:
+        # the type keeps 1, 1.0 and True apart, so that a crop is answered as it was enrolled
+        return tuple((key, type(scalar), scalar) for key, scalar in value.items())
+
+    def _learn(self, value: Mapping[str, Scalar], code: int) -> None:
+        for key, scalar in value.items():
+            self._holders.setdefault(_term(key, scalar), []).append(code)
+
+
+def _term(key: str, value: Scalar) -> Hashable:
+    # Python's hash and == already take 1 and 1.0 for one, and would take True for it as well
+    return key, isinstance(value, bool), value

@@ -1,0 +1,63 @@
+"""Statistics of a camera's embeddings that can be added to and taken from without drifting.
+
+Sums of floats depend on the order of the additions and keep a residue of what was taken out again. These sums are of
+integers: components are counted in units of 2^-20 (half precision resolves a typical component of a 512-d unit vector
+to 2^-16), so adding and removing are exact, and two replicas that hold the same crops have the same statistics bit for
+bit, however they came to hold them.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.contract import CameraStatistics
+
+_UNITS = float(2**20)
+_ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSums:
+    """Exact sums over the embeddings of one camera.
+
+    int64 holds the squares of 2^23 crops even if all of them pointed along one axis; real embeddings spread over their
+    components and stay below that by orders of magnitude.
+
+    Attributes:
+        count: Crops counted.
+        total: Sum of the components, shape (dimension,), int64, in units of 2^-20.
+        squares: Sum of the squared components, shape (dimension,), int64, in units of 2^-40.
+    """
+
+    count: int
+    total: NDArray[np.int64]
+    squares: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, embeddings: NDArray[np.float32]) -> Self:
+        """Sums over embeddings of shape (crops, dimension)."""
+        total = np.zeros(embeddings.shape[1], dtype=np.int64)
+        squares = np.zeros(embeddings.shape[1], dtype=np.int64)
+        for start in range(0, len(embeddings), _ROWS_AT_ONCE):
+            counted = np.rint(embeddings[start : start + _ROWS_AT_ONCE] * np.float64(_UNITS)).astype(np.int64)
+            total += counted.sum(axis=0)
+            squares += np.square(counted).sum(axis=0)
+        return cls(len(embeddings), total, squares)
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.count + other.count, self.total + other.total, self.squares + other.squares)
+
+    def __sub__(self, other: Self) -> Self:
+        return type(self)(self.count - other.count, self.total - other.total, self.squares - other.squares)
+
+    def statistics(self) -> CameraStatistics:
+        """Mean and population standard deviation; at least one crop must be counted."""
+        mean = self.total / self.count
+        variance = np.maximum(self.squares / self.count - np.square(mean), 0.0)
+        return CameraStatistics(
+            count=self.count,
+            mean=(mean / _UNITS).astype(np.float32),
+            deviation=(np.sqrt(variance) / _UNITS).astype(np.float32),
+        )

@@ -1,0 +1,53 @@
+"""From a filter to the rows it leaves, on the columns alone."""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.contract import Filter
+from index.table import UNKNOWN_TIME, Snapshot, microseconds
+
+
+def selected_rows(snapshot: Snapshot, where: Filter) -> NDArray[np.int64]:
+    """Rows that hold a crop the filter allows, ascending, shape (candidates,).
+
+    Args:
+        snapshot: The collection that the filter names.
+        where: The filter.
+    """
+    columns, words = snapshot.columns, snapshot.vocabularies
+    mask = snapshot.live.copy()
+    if where.camera_ids is not None:
+        mask &= words.cameras.among(words.cameras.codes(where.camera_ids))[columns.cameras]
+    if where.exclude_camera_ids:
+        mask &= ~words.cameras.among(words.cameras.codes(where.exclude_camera_ids))[columns.cameras]
+    if where.vehicle_ids is not None:
+        mask &= words.vehicles.among(words.vehicles.codes(where.vehicle_ids))[columns.vehicles]
+    for key, value in where.attributes.items():
+        mask &= words.attributes.among(words.attributes.holding(key, value))[columns.attributes]
+    if where.captured_from is not None or where.captured_to is not None:
+        mask &= _in_window(columns.times, where.captured_from, where.captured_to)
+    if where.exclude_ids:
+        mask[_rows_of(snapshot, where.exclude_ids)] = False
+    return np.flatnonzero(mask)
+
+
+def _in_window(
+    times: NDArray[np.int64], captured_from: datetime | None, captured_to: datetime | None
+) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = times != UNKNOWN_TIME
+    if captured_from is not None:
+        inside &= times >= microseconds(captured_from)
+    if captured_to is not None:
+        inside &= times < microseconds(captured_to)
+    return inside
+
+
+def _rows_of(snapshot: Snapshot, ids: AbstractSet[UUID]) -> list[int]:
+    # the lower half of a UUID is random in practice, so it leaves next to nothing for the full comparison
+    low = np.array([one.int & (2**64 - 1) for one in ids], dtype=np.uint64)
+    similar = np.flatnonzero(np.isin(snapshot.columns.id_low, low))
+    return [row for row in similar.tolist() if snapshot.id(row) in ids]
