@@ -1,0 +1,176 @@
+// The console: a query form on the left, its answer on the right, and the way back between queries.
+
+import { fetchImage, listCameras, search, ServiceProblem, unreadiness } from "./api.js";
+import { Detail } from "./detail.js";
+import { byId, el } from "./dom.js";
+import { clearMessages, showProblem } from "./messages.js";
+import { picture, QueryForm } from "./query.js";
+import { Results } from "./results.js";
+import { Trail } from "./trail.js";
+
+const STATE_EVERY_MS = 15_000;
+
+let running = null;
+
+const form = new QueryForm({
+  onSearch: run,
+  onProblem: (title, detail) => showProblem({ title, detail }),
+  onCollection: loadCameras,
+});
+const results = new Results({
+  onPick: searchBy,
+  onDetail: (at) => detail.open(trail.current.answer.hits, at),
+  onClearFilters: () => {
+    form.clearFilters();
+    run();
+  },
+});
+const detail = new Detail({
+  onPick: (hit) => {
+    detail.close();
+    searchBy(hit);
+  },
+});
+const trail = new Trail((step) => {
+  stop();
+  clearMessages();
+  if (step === null) {
+    results.clear();
+    renderStart();
+    return;
+  }
+  form.write(step.query);
+  showAnswer(step);
+});
+
+/** Only one search at a time: a new one ends the one before. */
+function stop() {
+  running?.abort();
+  running = null;
+  setBusy(false);
+}
+
+function setBusy(on) {
+  results.busy = on;
+  byId("search").classList.toggle("busy", on);
+}
+
+/** Run work that may fail with a problem; true where it was done and not overtaken. */
+async function attempt(work, again) {
+  stop();
+  clearMessages();
+  const controller = new AbortController();
+  running = controller;
+  setBusy(true);
+  try {
+    await work(controller.signal);
+    return true;
+  } catch (error) {
+    if (error.name === "AbortError") return false;
+    if (!(error instanceof ServiceProblem)) throw error;
+    results.clear();
+    byId("start").replaceChildren();
+    const temporary = error.status === undefined || error.status === 429 || error.status === 503;
+    showProblem({ ...error, again: temporary ? again : undefined });
+    return false;
+  } finally {
+    if (running === controller) stop();
+  }
+}
+
+async function run() {
+  const { query, problem, at } = form.read();
+  if (problem !== undefined) {
+    showProblem({ title: "Nothing was searched", detail: problem });
+    at.focus();
+    return false;
+  }
+  return attempt(
+    async (signal) => {
+      const answer = await search(query, signal);
+      const step = { query, answer, label: query.files.length > 1 ? `${query.files.length} pictures` : query.files[0].name };
+      trail.push(step);
+      showAnswer(step);
+    },
+    run,
+  );
+}
+
+/** Search by an enrolled picture: the same search, with its picture and its camera. */
+async function searchBy(hit) {
+  let blob = null;
+  const fetched = await attempt(
+    async (signal) => {
+      blob = await fetchImage(hit.crop.id, signal);
+    },
+    () => searchBy(hit),
+  );
+  if (!fetched) return;
+  form.replacePictures([picture(blob, `camera ${hit.crop.camera_id}`)], hit.crop.camera_id);
+  if (await run()) results.focusFirst();
+}
+
+function showAnswer({ answer, query }) {
+  byId("start").replaceChildren();
+  results.show(answer, query);
+  byId("results").scrollTo({ top: 0 });
+  // On a small screen the results lie below the form.
+  byId("results").scrollIntoView({ block: "start" });
+}
+
+async function loadCameras() {
+  try {
+    form.cameraFilter.cameras = await listCameras(form.collection);
+    form.cameraFilter.chosen = [];
+  } catch (error) {
+    if (!(error instanceof ServiceProblem)) throw error;
+    form.cameraFilter.cameras = [];
+    if (error.status !== 404) showProblem({ ...error, again: loadCameras });
+  }
+  if (trail.current === null) renderStart();
+}
+
+/** What to do first, on an empty gallery or before the first query. */
+function renderStart() {
+  const start = byId("start");
+  if (form.cameraFilter.empty) {
+    start.replaceChildren(
+      el("h2", {}, "Nothing is enrolled yet"),
+      el("p", {}, "Enroll vehicle crops first, then search among them. From a folder of pictures of one camera:"),
+      el("pre", {}, el("code", {}, `clip-senet ingest FOLDER --url ${new URL(".", location.href).href.replace(/\/$/, "")} --camera-id gate-3`)),
+      el("p", {}, "or by POST /gallery, described under ", el("a", { href: "docs" }, "API"), "."),
+    );
+    return;
+  }
+  start.replaceChildren(
+    el("h2", {}, "Where else was this vehicle seen?"),
+    el("p", {}, "Give a picture of one vehicle, cut out so that the vehicle fills it. Name the camera that took it to see other cameras only. Then search."),
+  );
+}
+
+async function showState() {
+  const reason = await unreadiness();
+  byId("state").classList.toggle("down", reason !== null);
+  const text = reason === null ? "Ready" : `Not ready: ${reason}`;
+  if (byId("state").textContent !== text) byId("state").textContent = text;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    run();
+  } else if (event.key === "Escape" && running !== null) {
+    stop();
+  }
+});
+byId("reset").addEventListener("click", () => {
+  form.replacePictures([], "");
+  form.clearFilters();
+  clearMessages();
+  byId("files").focus();
+});
+
+form.collection = new URLSearchParams(location.search).get("collection") ?? "";
+loadCameras();
+showState();
+setInterval(showState, STATE_EVERY_MS);

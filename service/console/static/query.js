@@ -1,0 +1,160 @@
+// The query form: pictures by choosing, dropping or pasting, and the fields beside them.
+
+import { CameraFilter } from "./cameras.js";
+import { byId, el } from "./dom.js";
+import { utcOfInput, zoneSentence } from "./time.js";
+
+const PICTURES_AT_MOST = 16;
+
+/** A picture of the query: its bytes, a name, and an address to show it by. */
+export const picture = (blob, name) => ({ blob, name, address: URL.createObjectURL(blob) });
+
+export class QueryForm {
+  cameraFilter = new CameraFilter();
+  #pictures = [];
+  #onProblem;
+
+  /** @param {{onSearch: function(), onProblem: function(string, string), onCollection: function()}} listeners */
+  constructor({ onSearch, onProblem, onCollection }) {
+    this.#onProblem = onProblem;
+    byId("query").addEventListener("submit", (event) => {
+      event.preventDefault();
+      onSearch();
+    });
+    byId("files").addEventListener("change", ({ target }) => {
+      this.add([...target.files]);
+      target.value = "";
+    });
+    byId("collection").addEventListener("change", onCollection);
+    for (const id of ["from", "to"]) byId(id).addEventListener("input", () => this.#renderZone());
+    this.#takeDrops();
+    document.addEventListener("paste", (event) => {
+      const files = [...(event.clipboardData?.files ?? [])];
+      if (files.length === 0) return;
+      event.preventDefault();
+      this.add(files);
+    });
+    this.#renderZone();
+  }
+
+  get pictures() {
+    return this.#pictures;
+  }
+
+  get collection() {
+    return byId("collection").value.trim();
+  }
+
+  set collection(name) {
+    byId("collection").value = name;
+  }
+
+  add(files) {
+    const room = PICTURES_AT_MOST - this.#pictures.length;
+    if (files.length > room) {
+      this.#onProblem("Too many pictures", `One query takes up to ${PICTURES_AT_MOST} pictures of one vehicle; the rest was left out.`);
+    }
+    this.#pictures = [...this.#pictures, ...files.slice(0, room).map((file) => picture(file, file.name || "pasted picture"))];
+    this.#renderPictures();
+  }
+
+  /** What is set in the form, times in UTC, or a sentence on why it is no query. */
+  read() {
+    const from = byId("from");
+    const to = byId("to");
+    if (this.#pictures.length === 0) return { problem: "Choose, drop or paste a picture of the vehicle first.", at: byId("files") };
+    for (const field of [from, to, byId("k"), byId("min-score")]) {
+      if (field.validity.valid) continue;
+      field.closest("details")?.setAttribute("open", "");
+      return { problem: `${field.closest("label").querySelector("span").textContent}: ${field.validationMessage}`, at: field };
+    }
+    const window = { from: utcOfInput(from.value), to: utcOfInput(to.value) };
+    if (window.from !== null && window.to !== null && new Date(window.from) >= new Date(window.to)) {
+      return { problem: "The time window ends before it starts.", at: to };
+    }
+    const minScore = byId("min-score").value;
+    return {
+      query: {
+        files: this.#pictures,
+        camera: byId("camera").value.trim(),
+        cameras: this.cameraFilter.chosen,
+        ...window,
+        local: { from: from.value, to: to.value },
+        k: Number(byId("k").value),
+        groupBy: byId("group-by").value,
+        minScore: minScore === "" ? null : Number(minScore),
+        collection: this.collection,
+        purpose: byId("purpose").value.trim(),
+      },
+    };
+  }
+
+  /** Show an earlier query again. */
+  write(query) {
+    this.replacePictures(query.files, query.camera);
+    this.cameraFilter.chosen = query.cameras;
+    byId("from").value = query.local.from;
+    byId("to").value = query.local.to;
+    byId("k").value = query.k;
+    byId("group-by").value = query.groupBy;
+    byId("min-score").value = query.minScore ?? "";
+    this.collection = query.collection;
+    byId("purpose").value = query.purpose;
+    this.#renderZone();
+  }
+
+  replacePictures(pictures, camera) {
+    this.#pictures = pictures;
+    byId("camera").value = camera;
+    this.#renderPictures();
+  }
+
+  clearFilters() {
+    this.cameraFilter.chosen = [];
+    for (const id of ["from", "to", "min-score"]) byId(id).value = "";
+    this.#renderZone();
+  }
+
+  #renderPictures() {
+    byId("crops").replaceChildren(...this.#pictures.map((shown, at) => this.#tile(shown, at)));
+    byId("drop").classList.toggle("filled", this.#pictures.length > 0);
+    document.querySelector(".choose").textContent = this.#pictures.length > 0 ? "Add pictures" : "Choose pictures";
+  }
+
+  #tile(shown, at) {
+    const image = el("img", { src: shown.address, alt: shown.name });
+    // What the browser cannot show (TIFF, or no picture at all) is named; whether it is a picture is the service's to say.
+    image.addEventListener("error", () => image.replaceWith(el("span", { class: "no-preview" }, shown.name)));
+    const remove = el("button", { type: "button", class: "remove", "aria-label": `Remove ${shown.name}`, title: "Remove" }, "×");
+    remove.addEventListener("click", () => {
+      this.#pictures = this.#pictures.filter((_, other) => other !== at);
+      this.#renderPictures();
+      (byId("crops").querySelectorAll(".remove")[Math.max(0, at - 1)] ?? byId("files")).focus();
+    });
+    return el("li", {}, image, remove);
+  }
+
+  #renderZone() {
+    byId("zone").textContent = zoneSentence(utcOfInput(byId("from").value), utcOfInput(byId("to").value));
+  }
+
+  #takeDrops() {
+    const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+    const mark = (on) => byId("drop").classList.toggle("over", on);
+    // The whole page takes drops: a picture that misses the box must not replace the page.
+    document.addEventListener("dragover", (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      mark(true);
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (event.relatedTarget === null) mark(false);
+    });
+    document.addEventListener("drop", (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      mark(false);
+      this.add([...event.dataTransfer.files]);
+    });
+  }
+}

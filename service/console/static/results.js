@@ -1,0 +1,161 @@
+// The answer: how it was found, and the ranked pictures.
+
+import { imageAddress } from "./api.js";
+import { byId, count, el, integer } from "./dom.js";
+import { inLocalTime, inUtc } from "./time.js";
+
+const THUMBNAIL_PX = 320;
+
+export const scoreText = (score) => score.toFixed(3).replace("-", "−");
+
+export function scoreBar(score) {
+  const fill = el("span", { class: "fill" });
+  fill.style.width = `${Math.min(1, Math.max(0, score)) * 100}%`;
+  return el("span", { class: "bar", "aria-hidden": "true" }, fill);
+}
+
+const filtersOf = ({ cameras, from, to, minScore }) => cameras.length > 0 || from !== null || to !== null || minScore !== null;
+
+export class Results {
+  #listeners;
+
+  /** @param {{onPick: function(Object), onDetail: function(number), onClearFilters: function()}} listeners */
+  constructor(listeners) {
+    this.#listeners = listeners;
+    byId("hits").addEventListener("keydown", (event) => this.#move(event));
+  }
+
+  clear() {
+    byId("hits").replaceChildren();
+    byId("summary").replaceChildren();
+  }
+
+  set busy(on) {
+    byId("results").setAttribute("aria-busy", String(on));
+    byId("results").classList.toggle("busy", on);
+  }
+
+  show({ hits, search, query: made }, query) {
+    byId("hits").replaceChildren(...hits.map((hit, at) => this.#card(hit, at)));
+    const parts = hits.length > 0 ? this.#found(hits, search, query) : this.#none(search, query);
+    byId("summary").replaceChildren(...parts, howFound(search, made));
+  }
+
+  focusFirst() {
+    byId("hits").querySelector(".face")?.focus();
+  }
+
+  #found(hits, search, query) {
+    const noun = { track: "track", vehicle: "vehicle", crop: "picture" }[query.groupBy];
+    const fewer = hits.length < query.k ? " There are no more." : "";
+    return [
+      el("h2", {}, `${count(hits.length, noun)}, most similar first`),
+      el("p", { class: "caution" }, `A score is the likeness of pictures, not proof of identity: compare before you act.${fewer}`),
+    ];
+  }
+
+  #none(search, query) {
+    const filtered = filtersOf(query) || query.camera !== "";
+    if (search.candidates > 0) {
+      return [
+        el("h2", {}, "No match"),
+        el(
+          "p",
+          {},
+          `${count(search.candidates, "picture was", "pictures were")} compared; none reaches the lowest score of ${scoreText(query.minScore ?? -1)}.`,
+        ),
+        this.#clearFilters(query),
+      ];
+    }
+    if (!filtered) return [el("h2", {}, "No match"), el("p", {}, "The collection is empty: there is no picture to compare with.")];
+    return [
+      el("h2", {}, "No match"),
+      el("p", {}, "Nothing was compared: no enrolled picture is left by what is set:"),
+      el("ul", {}, ...settings(query).map((text) => el("li", {}, text))),
+      this.#clearFilters(query),
+    ];
+  }
+
+  #clearFilters(query) {
+    if (!filtersOf(query)) return null;
+    const button = el("button", { type: "button" }, "Search without filters");
+    button.addEventListener("click", this.#listeners.onClearFilters);
+    return button;
+  }
+
+  #card(hit, at) {
+    const { crop } = hit;
+    const image = el("img", { src: imageAddress(crop.id, THUMBNAIL_PX), alt: "", loading: at < 12 ? "eager" : "lazy", decoding: "async" });
+    image.addEventListener("error", () => image.replaceWith(el("span", { class: "no-preview" }, "The picture does not load")));
+    const face = el(
+      "button",
+      { type: "button", class: "face", "aria-label": `Search by rank ${hit.rank}: ${spoken(hit)}`, title: "Search by this picture" },
+      image,
+      el("span", { class: "rank" }, integer(hit.rank)),
+    );
+    face.addEventListener("click", () => this.#listeners.onPick(hit));
+    const more = el("button", { type: "button", class: "more", "aria-label": `Details of rank ${hit.rank}` }, "Details");
+    more.addEventListener("click", () => this.#listeners.onDetail(at));
+    return el(
+      "li",
+      { class: "hit" },
+      face,
+      el("p", { class: "score" }, scoreBar(hit.score), el("span", { class: "number" }, scoreText(hit.score))),
+      el("p", { class: "where" }, el("span", { class: "camera" }, crop.camera_id), crop.vehicle_id === null ? null : el("span", { class: "vehicle", title: "Vehicle id" }, crop.vehicle_id)),
+      when(crop.captured_at),
+      el("p", { class: "foot" }, el("span", {}, hit.matched_crops > 1 ? `${integer(hit.matched_crops)} pictures` : ""), more),
+    );
+  }
+
+  #move(event) {
+    const faces = [...byId("hits").querySelectorAll(".face")];
+    const at = faces.indexOf(event.target.closest(".hit")?.querySelector(".face"));
+    if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.toLowerCase() === "d") {
+      event.preventDefault();
+      this.#listeners.onDetail(at);
+      return;
+    }
+    const columns = faces.filter((face) => face.offsetTop === faces[0].offsetTop).length;
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, Home: -at, End: faces.length - 1 - at };
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    faces[Math.min(faces.length - 1, Math.max(0, at + steps[event.key]))].focus();
+  }
+}
+
+/** Both clocks of a capture time, or that it is unknown. */
+export function when(iso) {
+  if (iso === null) return el("p", { class: "when unknown" }, "Time unknown");
+  return el("p", { class: "when" }, el("time", { dateTime: iso }, inLocalTime(iso)), el("span", { class: "utc" }, inUtc(iso)));
+}
+
+function spoken({ score, crop }) {
+  const parts = [`score ${scoreText(score)}`, `camera ${crop.camera_id}`];
+  if (crop.captured_at !== null) parts.push(inLocalTime(crop.captured_at));
+  if (crop.vehicle_id !== null) parts.push(`vehicle ${crop.vehicle_id}`);
+  return parts.join(", ");
+}
+
+/** What limits a query, one sentence each. */
+function settings({ camera, cameras, from, to }) {
+  const list = [];
+  if (cameras.length > 0) list.push(`Camera ${cameras.join(", ")}`);
+  if (camera !== "") list.push(`Not camera ${camera}, which took the query`);
+  if (from !== null) list.push(`From ${inLocalTime(from)}`);
+  if (to !== null) list.push(`Before ${inLocalTime(to)}`);
+  return list;
+}
+
+function howFound({ mode, candidates, index_sequence, took_ms }, { model_id }) {
+  const took = (name) => `${name} ${took_ms[name].toFixed(1)} ms`;
+  const stages = ["decode", "embed", "search"].filter((name) => Number.isFinite(took_ms[name]));
+  return el(
+    "p",
+    { class: "how" },
+    el("span", {}, `${mode === "exact" ? "Exact search" : "Approximate search"} of ${count(candidates, "candidate")}`),
+    el("span", { title: stages.map(took).join(", ") }, `${took_ms.total.toFixed(0)} ms`),
+    el("span", {}, `Model ${model_id}`),
+    el("span", {}, `Index at change ${integer(index_sequence)}`),
+  );
+}

@@ -1,0 +1,33 @@
+// The service speaks UTC; people read their own clock. Both are shown.
+
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+/** "UTC+02:00" for the offset that the user's zone has at a given moment. */
+function offset(date) {
+  const minutes = -date.getTimezoneOffset();
+  if (minutes === 0) return "UTC";
+  const two = (value) => String(Math.floor(Math.abs(value))).padStart(2, "0");
+  return `UTC${minutes < 0 ? "−" : "+"}${two(minutes / 60)}:${two(minutes % 60)}`;
+}
+
+export const zoneName = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+export const inLocalTime = (iso) => local.format(new Date(iso));
+
+/** "2026-11-04 17:03:22 UTC", with the fraction where there is one. */
+export const inUtc = (iso) => `${new Date(iso).toISOString().replace("T", " ").replace(/(\.000)?Z$/, "")} UTC`;
+
+/** RFC 3339 in UTC for the value of a datetime-local input; null where it is empty. */
+export function utcOfInput(value) {
+  if (value === "") return null;
+  return new Date(value).toISOString().replace(/\.000Z$/, "Z");
+}
+
+/** One sentence about what is sent for the two inputs. */
+export function zoneSentence(from, to) {
+  const zone = zoneName();
+  if (from === null && to === null) return `In your time zone, ${zone} (${offset(new Date())}). Sent as UTC.`;
+  const sent = [from && `from ${inUtc(from)}`, to && `to ${inUtc(to)}`].filter(Boolean).join(" ");
+  const offsets = [...new Set([from, to].filter(Boolean).map((iso) => offset(new Date(iso))))].join(", ");
+  return `In your time zone, ${zone} (${offsets}). Sent as ${sent}.`;
+}

@@ -1,0 +1,38 @@
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from service import __version__
+from service.cli import app
+
+COMMANDS = ["serve", "ingest", "search", "demo"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_every_option_and_an_example(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
+    assert result.exit_code == 0
+    context = typer.Context(get_command(app))
+    for parameter in get_command(app).get_command(context, command).params:
+        for name in [*parameter.opts, *parameter.secondary_opts] if parameter.param_type_name == "option" else []:
+            assert name in result.output
+        assert parameter.help, f"{parameter.name} says nothing"
+    assert f"clip-senet {command}" in result.output.split("Examples")[1]
+
+
+def test_version() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output == f"clip-senet {__version__}\n"
+
+
+def test_help_comes_at_once_because_nothing_heavy_is_imported() -> None:
+    code = "import sys, service.cli; print([m for m in ('torch','faiss','fastapi','sqlalchemy','httpx') if m in sys.modules])"
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.strip() == "[]"
+    assert time.monotonic() - started < 10  # the limit is for a machine busy with other tests
