@@ -80,6 +80,12 @@ class InvalidValueError(ServiceError):
     status, code, title = 422, "invalid_value", "Invalid value"
 
 
+class AllRejectedError(InvalidValueError):
+    """Not one image of an enrolment could be enrolled; errors has one entry for each."""
+
+    code, title = "all_rejected", "No image was enrolled"
+
+
 class UndecodableImageError(InvalidValueError):
     """The type is known but the picture cannot be decoded, or shows too little."""
 

@@ -1,18 +1,28 @@
-"""A real PostgreSQL for every test that wants one: one embedded server for the run, a fresh database for each test."""
+"""Real parts for every test that wants them: PostgreSQL (one embedded server for the run, a fresh database for each
+test) and a network that is small and untrained, but one.
+"""
 
+import io
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import psycopg
 import pytest
+import torch
+from PIL import Image
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
+from model.network import CLIPSENet
+from model.presets import Preset
+from model.weights import save_checkpoint
 from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
 from service.database.migrate import upgrade
+from service.settings import Settings
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +74,56 @@ def _execute(server: str, statement: str) -> None:
     address = make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(sql.SQL(statement))
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a real but small network, untrained, of preset "tiny"; the same in every run."""
+    appearance, semantic = {"kind": "efficientnet_lite0"}, {"tower": "ViT-8M/16"}
+    preset = Preset(name="tiny", image_size=32, embedding_dim=64, appearance=appearance, semantic=semantic)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        save_checkpoint(path, CLIPSENet(preset), preset, half=True)
+    return path
+
+
+@pytest.fixture
+def make_settings(tiny_weights: Path, tmp_path: Path) -> Callable[..., Settings]:
+    """Settings of a service with the tiny network and its data in a folder of the test; `changes` are settings."""
+
+    def make(**changes: object) -> Settings:
+        defaults = {
+            "data_dir": tmp_path / "data",
+            "weights": tiny_weights,
+            "preset": "tiny",
+            "device": "cpu",
+            "torch_threads": 1,
+            "follower_poll_s": 0.05,
+        }
+        return Settings.model_validate(defaults | changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_picture() -> Callable[..., Image.Image]:
+    """A colourful picture, another for each seed."""
+
+    def make(seed: int, size: tuple[int, int] = (96, 64)) -> Image.Image:
+        coarse = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+        return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_jpeg(make_picture: Callable[..., Image.Image]) -> Callable[..., bytes]:
+    """A JPEG file, another for each seed; further arguments go to Pillow's `save`."""
+
+    def make(seed: int, size: tuple[int, int] = (96, 64), **options: object) -> bytes:
+        buffer = io.BytesIO()
+        make_picture(seed, size).save(buffer, "JPEG", **{"quality": 92, **options})
+        return buffer.getvalue()
+
+    return make

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from index.contract import Filter, Scalar
-from service.database.tables import CHANGE_SEQUENCE, Camera, Change, Collection, Crop, Embedding
+from service.database.tables import CHANGE_SEQUENCE, Camera, Change, Collection, Crop, Embedding, Installation
 from service.database.vectors import encode
 from service.errors import InvalidValueError, ModelMismatchError
 
@@ -211,6 +211,10 @@ class GalleryRepository:
     async def existing(self, crop_ids: Iterable[UUID]) -> set[UUID]:
         """Which of these ids have a row."""
         return set(await self._session.scalars(select(Crop.id).where(Crop.id.in_(list(crop_ids)))))
+
+    async def installation(self) -> UUID:
+        """Identity of this database; it stays the same when the database is moved or restored."""
+        return (await self._session.scalars(select(Installation.id))).one()
 
     async def page(
         self, where: Filter, *, limit: int, cursor: str | None = None, external_id: str | None = None

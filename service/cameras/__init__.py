@@ -1,0 +1,1 @@
+"""Cameras: where the crops come from."""

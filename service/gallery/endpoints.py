@@ -1,0 +1,114 @@
+"""Routes of the gallery."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, File, Header, Path, Query, Request, Response, status
+from pydantic import Field
+
+from service.gallery.enrolment import Enrolment, fields_of
+from service.gallery.schemas import CropPage, CropView, EnrolmentAnswer, EnrolmentForm
+from service.gallery.service import crop_by_id, crop_jpeg, delete_crop, page_of_crops
+from service.openapi import problems
+from service.runtime import CurrentRuntime
+from service.selection import Selection
+from service.values import Name
+
+SMALLEST_RENDITION = 16
+LARGEST_RENDITION = 4096
+
+router = APIRouter(prefix="/gallery", tags=["gallery"])
+
+CropId = Annotated[UUID, Path(description="The crop's id.", examples=["019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071"])]
+
+
+class GalleryQuery(Selection):
+    """Query of GET /gallery."""
+
+    external_id: Name | None = Field(None, description="Only the crop with this external id.")
+    limit: int = Field(100, ge=1, le=1000, description="Crops on a page at most.")
+    cursor: str | None = Field(None, max_length=512, description="next_cursor of the page before.")
+
+
+@router.post(
+    "",
+    operation_id="enroll_crops",
+    summary="Enroll vehicle crops",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(400, 409, 413, 422, 429, 503),
+)
+async def enroll_crops(
+    request: Request, runtime: CurrentRuntime, form: Annotated[EnrolmentForm, File()]
+) -> EnrolmentAnswer:
+    """Enroll 1 to 64 crops, each for itself: a bad one is rejected with a reason and the others are enrolled.
+
+    What is answered as enrolled is committed, and a search sent afterwards finds it (give `sequence` as `min_sequence`
+    where several replicas serve). With `external_id` a request may be repeated safely. Where every image is rejected
+    the answer is 422, or 409 where each was rejected because its external id belongs to another image.
+    """
+    fields = fields_of(form)
+    return await Enrolment(runtime, form.collection, len(form.images)).run(request, form.images, fields)
+
+
+@router.get("", operation_id="list_gallery", summary="List enrolled crops", responses=problems(404, 422, 503))
+async def list_gallery(runtime: CurrentRuntime, query: Annotated[GalleryQuery, Query()]) -> CropPage:
+    """Crops that meet every condition given, newest enrolment first."""
+    records, cursor = await page_of_crops(
+        runtime, query.where(), limit=query.limit, cursor=query.cursor, external_id=query.external_id
+    )
+    return CropPage(items=[CropView.model_validate(record) for record in records], next_cursor=cursor)
+
+
+@router.get("/{crop_id}", operation_id="get_crop", summary="Get one crop", responses=problems(404, 422, 503))
+async def get_crop(runtime: CurrentRuntime, crop_id: CropId) -> CropView:
+    """What is known about one enrolled crop."""
+    return CropView.model_validate(await crop_by_id(runtime, crop_id))
+
+
+@router.delete(
+    "/{crop_id}",
+    operation_id="delete_crop",
+    summary="Delete one crop",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(404, 422, 503),
+)
+async def remove_crop(runtime: CurrentRuntime, crop_id: CropId) -> None:
+    """Delete a crop with its embedding and picture. Once answered, nothing answers it any more."""
+    await delete_crop(runtime, crop_id)
+
+
+@router.get(
+    "/{crop_id}/image",
+    operation_id="get_crop_image",
+    summary="Get a crop's picture",
+    response_class=Response,
+    responses=problems(404, 422, 503)
+    | {
+        200: {
+            "description": "The picture.",
+            "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        304: {"description": "The picture that the client holds is current."},
+    },
+)
+async def get_crop_image(
+    runtime: CurrentRuntime,
+    crop_id: CropId,
+    size: Annotated[
+        int | None,
+        Query(
+            ge=SMALLEST_RENDITION,
+            le=LARGEST_RENDITION,
+            description="Longest side in pixels at most; absent: as enrolled.",
+        ),
+    ] = None,
+    if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """The picture as JPEG: upright, re-encoded, without the metadata of the upload."""
+    crop = await crop_by_id(runtime, crop_id)
+    etag = f'"{crop.image_sha256.hex()[:32]}-{size or "full"}"'
+    # The browser keeps it but asks each time, so that a deleted picture is not shown from its cache.
+    headers = {"Cache-Control": "private, no-cache", "ETag": etag, "Content-Disposition": "inline"}
+    if if_none_match is not None and etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(await crop_jpeg(runtime, crop_id, size), media_type="image/jpeg", headers=headers)

@@ -1,0 +1,76 @@
+"""Reading and deleting enrolled crops."""
+
+from uuid import UUID
+
+from index.contract import Filter
+from service.errors import NotFoundError
+from service.gallery.repository import CropRecord, GalleryRepository
+from service.imaging import render_jpeg
+from service.runtime import Runtime
+
+
+def _no_crop(crop_id: UUID) -> NotFoundError:
+    return NotFoundError(f"There is no crop {crop_id}; it may have been deleted.")
+
+
+async def page_of_crops(
+    runtime: Runtime, where: Filter, *, limit: int, cursor: str | None, external_id: str | None
+) -> tuple[list[CropRecord], str | None]:
+    """One page of crops, newest first, and the cursor of the next.
+
+    Raises:
+        NotFoundError: There is no such collection.
+        InvalidValueError: The cursor is none of ours.
+    """
+    async with runtime.database.reading() as session:
+        repository = GalleryRepository(session)
+        if await repository.collection(where.collection) is None:
+            raise no_collection(where.collection)
+        return await repository.page(where, limit=limit, cursor=cursor, external_id=external_id)
+
+
+def no_collection(name: str) -> NotFoundError:
+    """The error for a collection that does not exist."""
+    return NotFoundError(f"There is no collection {name!r}; a collection appears at its first enrolment.")
+
+
+async def crop_by_id(runtime: Runtime, crop_id: UUID) -> CropRecord:
+    """One crop.
+
+    Raises:
+        NotFoundError: There is none of that id.
+    """
+    async with runtime.database.reading() as session:
+        record = await GalleryRepository(session).get(crop_id)
+    if record is None:
+        raise _no_crop(crop_id)
+    return record
+
+
+async def delete_crop(runtime: Runtime, crop_id: UUID) -> None:
+    """Delete a crop: when this returns, no search and no list answers it any more.
+
+    Raises:
+        NotFoundError: There is none of that id.
+    """
+    async with runtime.database.transaction() as session:
+        repository = GalleryRepository(session)
+        crop = await repository.delete(crop_id)
+        if crop is None:
+            raise _no_crop(crop_id)
+        sequence = await repository.log_changes(crop.collection_id, [crop_id], deleted=True)
+    runtime.committed(sequence)
+    # After the commit: a file without a row is swept up at the next start, a row without its file would be half a crop.
+    await runtime.store.delete(crop_id)
+
+
+async def crop_jpeg(runtime: Runtime, crop_id: UUID, longest_side: int | None) -> bytes:
+    """A crop's picture as JPEG, upright, without metadata.
+
+    Raises:
+        NotFoundError: The picture has been deleted.
+    """
+    data = await runtime.store.get(crop_id)
+    return await runtime.decode_pool.run(
+        lambda stored: render_jpeg(runtime.decoder.decode(stored).picture, longest_side), data
+    )

@@ -1,0 +1,73 @@
+"""Starting the parts in the order in which they need each other, and stopping them in reverse."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from index.exact import ExactIndex
+from model.embedder import Embedder
+from service.crops.store import FileCropStore
+from service.crops.sweep import sweep_orphans
+from service.database.embedded import EmbeddedPostgres
+from service.database.engine import Database
+from service.database.migrate import upgrade
+from service.embedding import EmbeddingQueue
+from service.embedding.prepare import CropPreparer
+from service.follower import Follower
+from service.imaging import DecodePool, ImageDecoder, ImageLimits
+from service.ops.readiness import probe_model
+from service.runtime import Runtime
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Runtime]:
+    """All parts of a process, ready to serve; on leaving, what was accepted is finished.
+
+    Raises:
+        UnavailableError: Database or crop store do not work.
+        SchemaError: The database does not fit this release.
+        ModelError: The weights cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        database = await _database(settings, stack)
+        store = FileCropStore(settings.crops_dir)
+        await store.check()
+        swept = await sweep_orphans(store, database, settings.orphan_age_s)
+        embedder = await asyncio.to_thread(
+            Embedder.load, settings.weights, settings.preset, settings.device, settings.torch_threads
+        )
+        index = ExactIndex(embedder.dimension)
+        follower = Follower(database, index, embedder.model_id, settings.follower_poll_s)
+        await follower.start()
+        stack.push_async_callback(follower.stop)
+        queue = EmbeddingQueue(embedder.embed, settings.batch_size, settings.queue_crops)
+        queue.start()
+        stack.push_async_callback(asyncio.to_thread, queue.stop)
+        decoder = ImageDecoder(
+            ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.min_image_side)
+        )
+        decode_pool = DecodePool(settings.decode_workers)
+        stack.callback(decode_pool.close)
+        preparer = CropPreparer(decoder, embedder, decode_pool, settings.max_image_bytes)
+        runtime = Runtime(settings, database, store, embedder, index, follower, decoder, decode_pool, preparer, queue)
+        # At the largest batch, so that the first burst of requests finds the memory laid out.
+        await probe_model(runtime, settings.batch_size)
+        logger.info("Ready: model %s, %d crops in the index, %s orphans swept", embedder.model_id, index.count(), swept)
+        yield runtime
+
+
+async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
+    if settings.database_url is None:
+        embedded = EmbeddedPostgres(settings.database_dir)
+        url = await asyncio.to_thread(embedded.start)
+        stack.push_async_callback(asyncio.to_thread, embedded.stop)
+    else:
+        url = settings.database_url.get_secret_value()
+    await asyncio.to_thread(upgrade, url)
+    database = Database(url, settings.database_pool)
+    stack.push_async_callback(database.close)
+    return database

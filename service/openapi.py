@@ -1,0 +1,131 @@
+"""The OpenAPI description: declared errors, uploads that client generators understand, documentation without a CDN."""
+
+import http
+from importlib import resources
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+
+from service.errors import NotFoundError
+from service.problems import PROBLEM_MEDIA_TYPE, Problem
+
+_MEANINGS = {
+    400: "The request cannot be read.",
+    404: "No such crop or collection.",
+    409: "The request contradicts what is stored, or the index has not reached min_sequence in time.",
+    413: "Body, file or picture above a limit.",
+    415: "Not an image type that the service reads.",
+    422: "A value makes no sense, or a picture cannot be decoded.",
+    429: "Too much is waiting for the model; try again after Retry-After seconds.",
+    503: "A part of the service is down; detail says which.",
+}
+_WITH_RETRY_AFTER = {429, 503}
+
+# Swagger UI comes with this package from PyPI; nothing else of it is used.
+_SWAGGER_UI = "fastapi_offline"
+_DOCS_ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
+_DOCS_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>CLIP-SENet Service: API</title>
+<link rel="icon" href="docs/assets/favicon.png">
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="docs/assets/start.js"></script>
+</body>
+</html>
+"""
+# A file of its own, because the content security policy allows no script inside the page.
+_DOCS_START = 'SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true });\n'
+
+docs_router = APIRouter(include_in_schema=False)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Declares error answers of a route, for its `responses=`.
+
+    Args:
+        statuses: Status codes that the route answers with.
+    """
+    return {status: _problem(status) for status in statuses}
+
+
+def install_openapi(app: FastAPI) -> None:
+    """Give `app` the patched description and the documentation page."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            described = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
+            )
+            described["components"]["schemas"] |= _problem_schemas()
+            app.openapi_schema = _with_binary_uploads(described)
+        return app.openapi_schema
+
+    app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way to change it
+    app.include_router(docs_router)
+
+
+@docs_router.get("/docs")
+async def get_docs() -> HTMLResponse:
+    """The interactive documentation."""
+    return HTMLResponse(_DOCS_PAGE)
+
+
+@docs_router.get("/docs/assets/{name}")
+def get_docs_asset(name: str) -> Response:
+    """Script or style of the documentation page, out of the installed packages."""
+    if name == "start.js":
+        return Response(_DOCS_START, media_type="text/javascript")
+    if name not in _DOCS_ASSETS:
+        raise NotFoundError("The documentation has no such file.")
+    content = (resources.files(_SWAGGER_UI) / "static" / name).read_bytes()
+    return Response(content, media_type=_DOCS_ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
+
+
+def _problem(status: int) -> dict[str, Any]:
+    example = {
+        "type": "urn:clip-senet:problem:example",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": _MEANINGS[status],
+        "code": "example",
+        "request_id": "019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071",
+        "errors": [],
+    }
+    declared: dict[str, Any] = {
+        "description": _MEANINGS[status],
+        "content": {
+            PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}, "example": example}
+        },
+    }
+    if status in _WITH_RETRY_AFTER:
+        declared["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return declared
+
+
+def _problem_schemas() -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), Problem.__name__: schema}
+
+
+def _with_binary_uploads(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
+    """Uploads as `format: binary`; several client generators take OpenAPI 3.1's contentMediaType for plain text."""
+    if isinstance(node, list):
+        return [_with_binary_uploads(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    patched = {key: _with_binary_uploads(value) for key, value in node.items()}
+    if patched.get("type") == "string" and patched.pop("contentMediaType", None) == "application/octet-stream":
+        patched["format"] = "binary"
+    return patched

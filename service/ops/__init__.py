@@ -1,0 +1,1 @@
+"""Operation: is the process alive, is it ready."""

@@ -1,0 +1,29 @@
+"""Routes of the search."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Request
+
+from service.openapi import problems
+from service.runtime import CurrentRuntime
+from service.search import service
+from service.search.schemas import SearchAnswer, SearchForm
+
+router = APIRouter(tags=["search"])
+
+
+@router.post(
+    "/search",
+    operation_id="search_by_image",
+    summary="Find a vehicle by its picture",
+    responses=problems(400, 404, 409, 413, 415, 422, 429, 503),
+)
+async def search_by_image(
+    request: Request, runtime: CurrentRuntime, form: Annotated[SearchForm, File()]
+) -> SearchAnswer:
+    """Find where else a vehicle was seen. All images must show the same vehicle.
+
+    Conditions are applied inside the search: fewer than k hits means that fewer crops meet them. No hits is an answer
+    like any other: `hits` is empty, `exhausted` is true and `candidates` says how many crops were compared.
+    """
+    return await service.search_by_image(runtime, request, form)

@@ -1,0 +1,130 @@
+"""What the search routes take and answer."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import UploadFile
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from service.gallery.schemas import CropView
+from service.selection import Selection
+from service.values import Name, plain_text
+
+MAX_QUERY_IMAGES = 16
+MAX_HITS = 1000
+_LARGEST_SEQUENCE = 2**63 - 1
+
+GroupBy = Literal["crop", "track", "vehicle"]
+Rerank = Literal["none", "k_reciprocal", "query_expansion"]
+
+
+class SearchForm(Selection):
+    """The multipart form of POST /search."""
+
+    images: list[UploadFile] = Field(
+        min_length=1,
+        max_length=MAX_QUERY_IMAGES,
+        description="1 to 16 crops of ONE vehicle; their embeddings are averaged.",
+    )
+    camera_id: Name | None = Field(None, description="The camera that saw the query, where it is known.")
+    exclude_same_camera: bool | None = Field(
+        None, description="Leave out the query's own camera. Default: true where camera_id is given, otherwise false."
+    )
+    k: int = Field(20, ge=1, le=MAX_HITS, description="Hits at most.")
+    min_score: float | None = Field(
+        None, ge=-1, le=1, allow_inf_nan=False, description="Lowest cosine similarity answered."
+    )
+    group_by: GroupBy = Field(
+        "track",
+        description="One hit for each crop, track or vehicle, shown by its best crop. A crop without a track (or "
+        "vehicle) is a group of its own.",
+    )
+    rerank: Rerank = Field("none", description="How the best candidates are ordered anew.")
+    camera_normalization: bool = Field(
+        default=False,
+        description="Order the best candidates by embeddings that are normalised by their camera's statistics.",
+    )
+    min_sequence: int | None = Field(
+        None, ge=0, le=_LARGEST_SEQUENCE, description="Search only when the index has this change; see enroll_crops."
+    )
+    purpose: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(plain_text)] | None = Field(
+        None, description="Why this search is made; kept in the audit log.", examples=["case 2026-118"]
+    )
+
+
+class TrackView(BaseModel):
+    """The track of a hit: one vehicle on one camera, as its tracker followed it."""
+
+    camera_id: str
+    session_id: str | None
+    track_id: str
+    first_captured_at: datetime | None = Field(description="Earliest capture among the track's matched crops.")
+    last_captured_at: datetime | None = Field(description="Latest capture among the track's matched crops.")
+
+
+class HitView(BaseModel):
+    """One hit, shown by its best crop."""
+
+    rank: int = Field(description="1 is the best.", examples=[1])
+    score: float = Field(description="Cosine similarity of query and crop, in [-1, 1].", examples=[0.87])
+    rerank_score: float | None = Field(
+        None,
+        description="What it is ordered by where re-ranking or camera normalisation was asked for; higher is better.",
+    )
+    crop: CropView
+    track: TrackView | None = Field(description="Null where the crop belongs to no track.")
+    matched_crops: int = Field(
+        description="Crops of this track or vehicle among those looked at: the best candidates down to min_score, as "
+        "deep as was needed to fill the answer."
+    )
+    image_url: str = Field(description="Address of the crop's picture, relative to this service.")
+
+
+class QueryQuality(BaseModel):
+    """Measured properties of one query image."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    width: int
+    height: int
+    aspect: float = Field(description="width / height")
+    brightness: float = Field(description="Mean luma, 0 black to 1 white.")
+    sharpness: float = Field(
+        description="Variance of the Laplacian of luma at 256 px; 0 is a plain area, blur lowers it."
+    )
+
+
+class QueryView(BaseModel):
+    """The query as the service saw it."""
+
+    model_id: str
+    quality: list[QueryQuality] = Field(description="One entry for each query image, in order.")
+
+
+class Timing(BaseModel):
+    """Milliseconds."""
+
+    decode: float
+    embed: float = Field(description="Waiting for the model included.")
+    search: float = Field(description="Waiting for the index, searching, re-ranking and reading the crops.")
+    total: float
+
+
+class SearchView(BaseModel):
+    """How the search was done."""
+
+    mode: Literal["exact", "approximate"]
+    candidates: int = Field(description="Crops that the conditions left.")
+    returned: int
+    exhausted: bool = Field(description="Whether nothing is left that could follow: no further hits at any k.")
+    reranked: int = Field(description="Candidates that were ordered anew; 0 without re-ranking.")
+    index_sequence: int = Field(description="Change that the index had reached.")
+    took_ms: Timing
+
+
+class SearchAnswer(BaseModel):
+    """The answer of a search. Fewer than k hits means that fewer exist."""
+
+    hits: list[HitView]
+    query: QueryView
+    search: SearchView

@@ -1,0 +1,139 @@
+"""Kinds of values that requests carry, with their limits: names, times, attributes, boxes.
+
+The limits are there for PostgreSQL (no NUL character, no lone surrogate), for JSON readers (integers that a double
+holds) and for people (no control characters in names).
+"""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from index.contract import Scalar
+from service.errors import MalformedRequestError
+
+MAX_ATTRIBUTES = 64
+MAX_ATTRIBUTE_KEY = 64
+MAX_ATTRIBUTE_TEXT = 512
+_LARGEST_EXACT_INTEGER = 2**53
+_LARGEST_COORDINATE = 1_000_000
+_BBOX_LENGTH = 4
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
+def plain_text(text: str) -> str:
+    """Text that can be stored and shown.
+
+    Raises:
+        ValueError: It is blank or holds control characters, NUL for one, or lone surrogates.
+    """
+    if not text.strip():
+        raise ValueError("must not be blank")
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise ValueError("must not hold control characters or broken Unicode")
+    return text
+
+
+def parse_time(value: Any) -> datetime:  # noqa: ANN401 - whatever JSON or a form holds
+    """An RFC 3339 time as an aware datetime in UTC.
+
+    Raises:
+        ValueError: Not such a time, without a time zone, or beyond the years 1 to 9999.
+    """
+    if isinstance(value, datetime):
+        return value
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be an RFC 3339 time such as 2026-11-23T08:30:00Z")
+    if match[2] is None:
+        raise ValueError("must carry a time zone: end it with Z or an offset such as +01:00")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("is no time on the calendar") from error
+
+
+def check_attributes(value: Any) -> dict[str, Scalar]:  # noqa: ANN401
+    """Flat JSON attributes.
+
+    Raises:
+        ValueError: Not an object, nested, too many, or with a value that JSON or the database cannot hold.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a JSON object")  # noqa: TRY004 - pydantic reports ValueErrors only
+    if len(value) > MAX_ATTRIBUTES:
+        raise ValueError(f"may have {MAX_ATTRIBUTES} entries at most")
+    for key, scalar in value.items():
+        if len(key) > MAX_ATTRIBUTE_KEY:
+            raise ValueError(f"a key may have {MAX_ATTRIBUTE_KEY} characters at most")
+        plain_text(key)
+        _check_scalar(scalar)
+    return dict(value)
+
+
+def check_bbox(value: Any) -> list[float]:  # noqa: ANN401
+    """A box [x, y, width, height] in pixels of the full frame; x and y may lie outside of it.
+
+    Raises:
+        ValueError: Not four finite numbers, or without an area.
+    """
+    if not isinstance(value, list) or len(value) != _BBOX_LENGTH:
+        raise ValueError("must be [x, y, width, height]")
+    numbers = [entry for entry in value if isinstance(entry, int | float) and not isinstance(entry, bool)]
+    # A comparison with NaN is false, so this refuses it as well.
+    if len(numbers) != _BBOX_LENGTH or not all(abs(number) <= _LARGEST_COORDINATE for number in numbers):
+        raise ValueError(f"must be four numbers of at most {_LARGEST_COORDINATE} pixels")
+    if min(numbers[2:]) <= 0:
+        raise ValueError("width and height must be above 0")
+    return [float(number) for number in numbers]
+
+
+def read_json(text: str, field: str) -> Any:  # noqa: ANN401
+    """JSON that came as text in a form field. NaN and Infinity are read here and refused where the value is checked.
+
+    Raises:
+        MalformedRequestError: No JSON, or nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequestError(f"{field}: is not JSON") from error
+
+
+def _check_scalar(value: Any) -> None:  # noqa: ANN401
+    match value:
+        case None | bool():
+            return
+        case str():
+            if len(value) > MAX_ATTRIBUTE_TEXT:
+                raise ValueError(f"a text may have {MAX_ATTRIBUTE_TEXT} characters at most")
+            if value:
+                plain_text(value)
+        case int():
+            if abs(value) > _LARGEST_EXACT_INTEGER:
+                raise ValueError("an integer may be 2^53 at most; send larger ones as text")
+        case float():
+            if not math.isfinite(value):
+                raise ValueError("NaN and Infinity are no JSON numbers")
+        case _:
+            raise ValueError("must be flat: text, numbers, true, false or null")
+
+
+Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(plain_text)]
+"""A camera, session, track, vehicle, external id or collection."""
+
+Time = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""An aware time, in UTC."""
+
+Attributes = Annotated[dict[str, Scalar], BeforeValidator(check_attributes)]
+"""Flat JSON attributes."""
+
+BoundingBox = Annotated[list[float], BeforeValidator(check_bbox)]
+"""[x, y, width, height]."""
