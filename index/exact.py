@@ -35,7 +35,8 @@ class ExactIndex:
     memory until its collection is compacted, at the latest when more than a quarter of the collection's rows are dead,
     and at once when the collection's last crop goes.
 
-    MEMORY
+    A crop takes 4 bytes per dimension and about 360 for its columns and the bookkeeping of its id, and about 1,000 more
+    where no other crop shares its track, vehicle id and attributes. Storage doubles when it is full.
 
     Args:
         dimension: Length of the embeddings.
