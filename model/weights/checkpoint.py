@@ -1,5 +1,6 @@
 """This project's own checkpoints: one safetensors file with the weights, the preset and what the model card needs."""
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -52,7 +53,7 @@ def save_checkpoint(
         **(metadata or {}),
     }
     tensors = {name: _stored(name, tensor, half=half) for name, tensor in network.state_dict().items()}
-    _write_atomically(path, save(tensors, metadata=header))
+    _write_atomically(path, _canonical(save(tensors, metadata=header)))
 
 
 def load_checkpoint(path: Path) -> tuple[CLIPSENet, Preset]:
@@ -96,6 +97,19 @@ def _stored(name: str, tensor: Tensor, *, half: bool) -> Tensor:
     if stored.is_floating_point() and not bool(torch.isfinite(stored).all()):
         raise WeightsError(f"{name} has values that are not finite in {stored.dtype}: the checkpoint was not written.")
     return stored
+
+
+def _canonical(data: bytes) -> bytes:
+    """The same safetensors file with its metadata in sorted order.
+
+    safetensors writes metadata in random order, but the model id hashes the file: equal networks need equal bytes.
+    """
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the format aligns the tensors to 8 bytes
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def _write_atomically(path: Path, data: bytes) -> None:
