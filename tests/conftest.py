@@ -1,13 +1,16 @@
-"""Real parts for every test that wants them: PostgreSQL (one embedded server for the run, a fresh database for each
-test) and a network that is small and untrained, but one.
+"""Real parts for every test that wants them.
+
+One embedded PostgreSQL serves the run, with a fresh database for each test; the network is small and untrained.
 """
 
 import io
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import numpy as np
 import psycopg
 import pytest
@@ -19,6 +22,7 @@ from sqlalchemy.engine import make_url
 from model.network import CLIPSENet
 from model.presets import Preset
 from model.weights import save_checkpoint
+from service.app import create_app
 from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
 from service.database.migrate import upgrade
@@ -127,3 +131,32 @@ def make_jpeg(make_picture: Callable[..., Image.Image]) -> Callable[..., bytes]:
         return buffer.getvalue()
 
     return make
+
+
+Serve = Callable[[Settings], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(scope="session")
+def serve() -> Serve:
+    """Runs the whole application, its parts included, behind an HTTP client."""
+
+    @asynccontextmanager
+    async def running(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+        app = create_app(settings)
+        transport = httpx.ASGITransport(app=app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+        ):
+            yield client
+
+    return running
+
+
+@pytest.fixture
+async def client(
+    serve: Serve, make_settings: Callable[..., Settings], postgres_url: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of a service with an empty gallery."""
+    async with serve(make_settings(database_url=postgres_url)) as client:
+        yield client

@@ -100,14 +100,22 @@ class Enrolment:
 
     async def _embedded_drafts(self, uploads: Sequence[UploadFile], fields: Sequence[Any]) -> list[_Draft]:
         context = latest_time(self._runtime.settings.clock_skew_s)
+        ids = [uuid7() for _ in uploads]  # before decoding, so that ids are in the order of the request
         read = await asyncio.gather(
-            *(self._draft(index, upload, fields[index], context) for index, upload in enumerate(uploads))
+            *(self._draft(index, ids[index], upload, fields[index], context) for index, upload in enumerate(uploads))
         )
         drafts = self._without_repeats([draft for draft in read if draft is not None])
         drafts = await self._without_known(drafts)
         return await self._embed(drafts)
 
-    async def _draft(self, index: int, upload: UploadFile, fields: Any, context: dict[str, Any]) -> _Draft | None:  # noqa: ANN401 - unchecked JSON
+    async def _draft(
+        self,
+        index: int,
+        crop_id: UUID,
+        upload: UploadFile,
+        fields: Any,  # noqa: ANN401 - unchecked JSON
+        context: dict[str, Any],
+    ) -> _Draft | None:
         if not isinstance(fields, dict):
             self._reject(index, InvalidValueError.code, "items: the entry must be a JSON object")
             return None
@@ -121,7 +129,7 @@ class Enrolment:
         except ServiceError as error:
             self._reject(index, error.code, error.detail)
             return None
-        return _Draft(index, checked, crop, uuid7())
+        return _Draft(index, checked, crop, crop_id)
 
     def _without_repeats(self, drafts: list[_Draft]) -> list[_Draft]:
         """Settle images that use an external id a second time within the request, as if they came in turn."""

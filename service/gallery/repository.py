@@ -185,12 +185,8 @@ class GalleryRepository:
         if not ids:
             return await self.head()
         await self._session.execute(select(func.pg_advisory_xact_lock(CHANGE_LOG_LOCK)))
-        lines = select(
-            CHANGE_SEQUENCE.next_value(),
-            literal(collection_id, Uuid),
-            func.unnest(literal(ids, ARRAY(Uuid))),
-            literal(deleted),
-        )
+        crop_id = func.unnest(literal(ids, ARRAY(Uuid))).column_valued("crop_id")
+        lines = select(CHANGE_SEQUENCE.next_value(), literal(collection_id, Uuid), crop_id, literal(deleted))
         columns = ["sequence", "collection_id", "crop_id", "deleted"]
         numbers = await self._session.scalars(insert(Change).from_select(columns, lines).returning(Change.sequence))
         return max(numbers)
