@@ -4,8 +4,9 @@ One embedded PostgreSQL serves the run, with a fresh database for each test; the
 """
 
 import io
+import json
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -81,7 +82,7 @@ def _execute(server: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def untrained_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of a real but small network, untrained, of preset "tiny"; the same in every run."""
     appearance, semantic = {"kind": "efficientnet_lite0"}, {"tower": "ViT-8M/16"}
     preset = Preset(name="tiny", image_size=32, embedding_dim=64, appearance=appearance, semantic=semantic)
@@ -93,16 +94,17 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def make_settings(tiny_weights: Path, tmp_path: Path) -> Callable[..., Settings]:
+def make_settings(untrained_weights: Path, tmp_path: Path) -> Callable[..., Settings]:
     """Settings of a service with the tiny network and its data in a folder of the test; `changes` are settings."""
 
     def make(**changes: object) -> Settings:
         defaults = {
             "data_dir": tmp_path / "data",
-            "weights": tiny_weights,
+            "weights": untrained_weights,
             "preset": "tiny",
             "device": "cpu",
             "torch_threads": 1,
+            "batch_size": 4,
             "follower_poll_s": 0.05,
         }
         return Settings.model_validate(defaults | changes)
@@ -160,3 +162,33 @@ async def client(
     """An HTTP client of a service with an empty gallery."""
     async with serve(make_settings(database_url=postgres_url)) as client:
         yield client
+
+
+Enroll = Callable[..., Awaitable[httpx.Response]]
+
+
+@pytest.fixture
+def enroll(client: httpx.AsyncClient, make_jpeg: Callable[..., bytes]) -> Enroll:
+    """Enrolls pictures over HTTP: integers are seeds of `make_jpeg`, bytes are files; `fields` are form fields."""
+
+    async def post(*pictures: int | bytes, items: object = None, **fields: object) -> httpx.Response:
+        data = {"camera_id": "camera-1", **fields}
+        if items is not None:
+            data["items"] = items if isinstance(items, str) else json.dumps(items)
+        files = [("images", ("crop", make_jpeg(one) if isinstance(one, int) else one)) for one in pictures]
+        return await client.post(
+            "/gallery", files=files, data={key: value for key, value in data.items() if value is not None}
+        )
+
+    return post
+
+
+@pytest.fixture
+def search(client: httpx.AsyncClient, make_jpeg: Callable[..., bytes]) -> Enroll:
+    """Searches by pictures over HTTP: integers are seeds of `make_jpeg`, bytes are files; `fields` are form fields."""
+
+    async def post(*pictures: int | bytes, **fields: object) -> httpx.Response:
+        files = [("images", ("query", make_jpeg(one) if isinstance(one, int) else one)) for one in pictures]
+        return await client.post("/search", files=files, data=fields)
+
+    return post
