@@ -117,6 +117,11 @@ class TestFilters:
             answer = index.search(EAST, 5, where)
             assert (list(answer.hits), answer.candidates, answer.exhausted) == ([], 0, True)
 
+    def test_ids_are_compared_whole(self, make_index: Make) -> None:
+        index = make_index(2)
+        index.apply([crop(3), crop(2**64 + 3), crop(2**64 + 4)], [], 1)
+        assert found(index, Filter("c", exclude_ids=frozenset({UUID(int=2**64 + 3)}))) == [3, 2**64 + 4]
+
     def test_windows_are_half_open(self, make_index: Make) -> None:
         index = make_index(2)
         microsecond = timedelta(microseconds=1)
