@@ -9,8 +9,10 @@ import contextlib
 import logging
 import math
 import time
+from collections.abc import Iterable
+from uuid import UUID
 
-from index.contract import VectorIndex
+from index.contract import Sighting, VectorIndex
 from service.database.engine import Database
 from service.errors import UnavailableError
 from service.follower_repository import FollowerRepository
@@ -29,7 +31,8 @@ class Follower:
     """Applies the change log to an index, in the background, for one model.
 
     An outage of the database leaves the index as it is: it goes on answering, `lag_s` grows, and the follower catches
-    up when the database is back. A row that the index refuses is never stepped over: `ready` is false until it is applied.
+    up when the database is back. A row that the index refuses is never stepped over: `ready` is false until it is
+    applied.
 
     Args:
         database: The truth.
@@ -154,8 +157,8 @@ class Follower:
             truth = FollowerRepository(session, self._model_id)
             self._head = await truth.head()
             async for batch in truth.sightings(LOAD_BATCH):
-                await asyncio.to_thread(self._index.apply, batch, (), 0)
-        await asyncio.to_thread(self._index.apply, (), (), self._head)
+                await self._apply(batch, (), 0)
+        await self._apply((), (), self._head)
         self._loaded, self._level_at = True, started
         await self._advance(self._head)
 
@@ -177,11 +180,20 @@ class Follower:
                 self._loaded = False
                 continue
             if changes.last > self._sequence:
-                await asyncio.to_thread(self._index.apply, changes.upserts, changes.deletes, changes.last)
+                await self._apply(changes.upserts, changes.deletes, changes.last)
                 await self._advance(changes.last)
             if changes.last == changes.head:
                 self._level_at = started
                 return
+
+    async def _apply(self, upserts: Iterable[Sighting], deletes: Iterable[UUID], watermark: int) -> None:
+        """Apply one step, outside the event loop. A step once begun is waited for, even by a task that is cancelled."""
+        step = asyncio.create_task(asyncio.to_thread(self._index.apply, upserts, deletes, watermark))
+        try:
+            await asyncio.shield(step)
+        except asyncio.CancelledError:
+            await asyncio.wait([step])
+            raise
 
     async def _advance(self, sequence: int) -> None:
         self._sequence = sequence

@@ -71,7 +71,7 @@ class FollowerRepository:
         lines = select(Change.sequence, Change.crop_id).where(Change.sequence > sequence)
         run = (await self._session.execute(lines.order_by(Change.sequence).limit(limit))).all()
         named = {crop_id for _, crop_id in run}
-        upserts = await self._existing(named)
+        upserts = await self._existing(named) if named else []
         deletes = named - {sighting.id for sighting in upserts}
         return Changes(upserts, deletes, run[-1].sequence if run else sequence, head)
 

@@ -82,6 +82,9 @@ class EmbeddedPostgres:
         atexit.unregister(self.stop)
         if self._use is None:
             return
+        if not self._folder.exists():
+            logger.warning("%s is gone; its server notices that and stops by itself", self._folder)
+            return
         with self._alone():
             self._use.close()
             self._use = None

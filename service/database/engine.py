@@ -17,6 +17,8 @@ from service.errors import InvalidValueError, UnavailableError
 DRIVER = "postgresql+psycopg"
 LARGEST_EXACT_INTEGER = 2**53
 RETRY_AFTER_S = 2
+POOL_TIMEOUT_S = 10.0
+UNSTORABLE = "A value cannot be stored: a NUL character, a broken surrogate, NaN, or a number out of range."
 
 # Set for every connection. Times come back in UTC; a client that hangs with the change-log lock in its hands is ended
 # before it stops everybody else; a network that swallows packets is noticed in seconds, not in the kernel's two hours.
@@ -66,7 +68,18 @@ def _integer(digits: str) -> int | float:
     return number if abs(number) <= LARGEST_EXACT_INTEGER else float(number)
 
 
-dump_json = partial(json.dumps, allow_nan=False)
+def dump_json(value: object) -> str:
+    """A value as JSON, without what JSON has no number for.
+
+    Raises:
+        InvalidValueError: It holds NaN or infinity.
+    """
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError as error:
+        raise InvalidValueError(UNSTORABLE) from error
+
+
 load_json = partial(json.loads, parse_int=_integer)
 
 
@@ -82,10 +95,8 @@ def translated_errors() -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise UnavailableError("Every database connection is in use.", retry_after_s=RETRY_AFTER_S) from error
-    except DataError as error:
-        raise InvalidValueError(
-            "A value cannot be stored: a NUL character, a broken surrogate or a number out of range."
-        ) from error
+    except (DataError, UnicodeEncodeError) as error:
+        raise InvalidValueError(UNSTORABLE) from error
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None) or ""
         if not (
@@ -115,7 +126,7 @@ class Database:
             parsed,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=10,
+            pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=True,
             json_serializer=dump_json,
             json_deserializer=load_json,

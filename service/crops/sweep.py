@@ -1,0 +1,55 @@
+"""Pictures that no row names: what a crash between the two stores leaves behind, removed at the next start.
+
+Enrolment stores the picture before it commits the row, deletion commits before it removes the picture. So a crash can
+leave a picture without a row, never a row without a picture.
+"""
+
+import logging
+
+from service.crops.store import CropStore
+from service.database.engine import Database
+from service.errors import ConflictError
+from service.gallery.repository import GalleryRepository
+
+logger = logging.getLogger(__name__)
+
+
+async def sweep_orphans(store: CropStore, database: Database, age_s: float) -> int:
+    """Remove the pictures without a row that are old enough not to belong to an enrolment under way.
+
+    Args:
+        store: The pictures.
+        database: The rows.
+        age_s: Age in seconds from which a picture without a row is an orphan.
+
+    Returns:
+        Pictures removed.
+
+    Raises:
+        ConflictError: The store belongs to another database; by this one's rows all its pictures would be orphans.
+        UnavailableError: The store or the database cannot be used.
+    """
+    await _refuse_foreign_store(store, database)
+    await store.remove_partial(age_s)
+    removed = 0
+    async for ids in store.ids_older_than(age_s):
+        async with database.reading() as session:
+            orphans = set(ids) - await GalleryRepository(session).existing(ids)
+        for crop_id in orphans:
+            await store.delete(crop_id)
+        removed += len(orphans)
+    if removed:
+        logger.info("Removed %d pictures without a row from the crop store", removed)
+    return removed
+
+
+async def _refuse_foreign_store(store: CropStore, database: Database) -> None:
+    async with database.reading() as session:
+        installation = await GalleryRepository(session).installation()
+    owner = await store.claim(installation)
+    if owner != installation:
+        raise ConflictError(
+            f"The crop store belongs to the database {owner}, not to this one ({installation}). Start with "
+            "the database and the crop store that belong together; if this database was meant to take the store over, "
+            'remove the file "installation" in it.'
+        )

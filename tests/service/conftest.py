@@ -1,0 +1,164 @@
+"""Rows of a gallery without pictures or a model: what the tests of the truth enrol."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from service.database.engine import Database
+from service.gallery.repository import GalleryRepository, NewCrop
+
+MODEL_ID = "model-1"
+DIMENSION = 32
+
+MakeCrop = Callable[..., NewCrop]
+Add = Callable[..., Awaitable[list[NewCrop]]]
+Enrol = Callable[..., Awaitable[list[NewCrop]]]
+
+
+def unit_vector(seed: int, dimension: int = DIMENSION) -> NDArray[np.float32]:
+    vector = np.random.default_rng(seed).standard_normal(dimension)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+@pytest.fixture
+def make_crop() -> MakeCrop:
+    """A crop of a collection with every field settable; each has another embedding."""
+    made = 0
+
+    def make(collection_id: UUID, **fields: Any) -> NewCrop:
+        nonlocal made
+        made += 1
+        defaults: dict[str, Any] = {
+            "id": uuid7(),
+            "camera_id": "camera-1",
+            "attributes": {},
+            "image_sha256": bytes(32),
+            "media_type": "image/jpeg",
+            "width": 64,
+            "height": 48,
+            "model_id": MODEL_ID,
+            "embedding": unit_vector(made),
+        }
+        return NewCrop(collection_id=collection_id, **{**defaults, **fields})
+
+    return make
+
+
+@pytest.fixture
+def add(make_crop: MakeCrop) -> Add:
+    """Adds crops within a session, the change log included; `fields` go to `make_crop`."""
+
+    async def add_crops(
+        session: AsyncSession, count: int = 1, *, collection: str = "default", **fields: Any
+    ) -> list[NewCrop]:
+        gallery = GalleryRepository(session)
+        owner = await gallery.ensure_collection(collection, fields.get("model_id", MODEL_ID))
+        crops = [make_crop(owner.id, **fields) for _ in range(count)]
+        await gallery.ensure_cameras(owner.id, {crop.camera_id for crop in crops})
+        assert await gallery.add(crops) == {crop.id for crop in crops}
+        await gallery.log_changes(owner.id, [crop.id for crop in crops], deleted=False)
+        return crops
+
+    return add_crops
+
+
+@pytest.fixture
+def enrol(add: Add) -> Enrol:
+    """Adds crops in a transaction of their own, the change log included; `fields` go to `make_crop`."""
+
+    async def enrol_crops(database: Database, count: int = 1, **fields: Any) -> list[NewCrop]:
+        async with database.transaction() as session:
+            return await add(session, count, **fields)
+
+    return enrol_crops
+
+
+async def delete_crop(session: AsyncSession, crop_id: UUID) -> None:
+    """Delete a crop within a session, the change log included."""
+    gallery = GalleryRepository(session)
+    crop = await gallery.delete(crop_id)
+    assert crop is not None
+    await gallery.log_changes(crop.collection_id, [crop_id], deleted=True)
+
+
+@pytest.fixture
+def remove() -> Callable[[AsyncSession, UUID], Awaitable[None]]:
+    """Deletes a crop within a session, the change log included."""
+    return delete_crop
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the starter preset at 64 px with random weights: quick, real in every part, good at nothing."""
+    import torch
+
+    from model.network import CLIPSENet
+    from model.presets import Preset, load_preset
+    from model.weights import save_checkpoint
+
+    preset = Preset.model_validate({**load_preset("starter").model_dump(), "image_size": 64})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3407)
+        network = CLIPSENet(preset)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_checkpoint(path, network, preset)
+    return path
+
+
+@pytest.fixture(scope="session")
+def live_service(tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of `clip-senet serve` as a process of its own with its own PostgreSQL. Each test takes a collection."""
+    folder = tmp_path_factory.mktemp("live")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "--data-dir", str(folder / "data")]
+    environment = {**os.environ, "CLIP_SENET_WEIGHTS": str(tiny_weights), "CLIP_SENET_TORCH_THREADS": "1"}
+    address = f"http://127.0.0.1:{port}"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            _wait_until_ready(process, address, folder / "log")
+            yield address
+        finally:
+            process.send_signal(signal.SIGINT)
+            status = process.wait(60)
+    assert status == 0, (folder / "log").read_text()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{address}/readyz", timeout=30).is_success:
+                return
+        time.sleep(0.2)
+    pytest.fail(f"not ready: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def paint() -> Callable[[Path, int], Path]:
+    """Writes a picture that looks like no other number's: blocks of colour, as PNG."""
+
+    def write(path: Path, number: int) -> Path:
+        blocks = np.random.default_rng(number).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(blocks.repeat(24, axis=0).repeat(24, axis=1)).save(path, "PNG")
+        return path
+
+    return write

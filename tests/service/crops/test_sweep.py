@@ -1,0 +1,48 @@
+"""The sweep: pictures without a row go, everything else stays."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from service.crops.store import FileCropStore
+from service.crops.sweep import sweep_orphans
+from service.database.engine import Database
+from service.errors import ConflictError, NotFoundError
+from service.gallery.repository import NewCrop
+
+Enrol = Callable[..., Awaitable[list[NewCrop]]]
+
+
+def _age_all(folder: Path, seconds: float) -> None:
+    for path in folder.rglob("*"):
+        os.utime(path, (time.time() - seconds,) * 2)
+
+
+async def test_only_old_pictures_without_a_row_go(database: Database, tmp_path: Path, enrol: Enrol) -> None:
+    store, orphan, young = FileCropStore(tmp_path), uuid7(), uuid7()
+    (enrolled,) = await enrol(database, count=1)
+    for crop_id in (enrolled.id, orphan):
+        await store.put(crop_id, b"picture")
+    _age_all(tmp_path, 100)
+    await store.put(young, b"picture")
+    assert await sweep_orphans(store, database, 60) == 1
+    assert await store.get(enrolled.id) == b"picture"
+    assert await store.get(young) == b"picture"
+    with pytest.raises(NotFoundError):
+        await store.get(orphan)
+    assert await sweep_orphans(store, database, 60) == 0
+
+
+async def test_a_store_of_another_database_is_left_alone(database: Database, tmp_path: Path) -> None:
+    """An empty database has no rows: by them every picture of somebody else's store would be an orphan."""
+    store, picture = FileCropStore(tmp_path), uuid7()
+    await store.claim(uuid7())
+    await store.put(picture, b"picture")
+    _age_all(tmp_path, 100)
+    with pytest.raises(ConflictError, match="belongs to the database"):
+        await sweep_orphans(store, database, 60)
+    assert await store.get(picture) == b"picture"
