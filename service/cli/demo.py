@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from model.synthetic.generation import Row
     from model.synthetic.sample import SampleCrop
     from service.cli.client import ServiceProblem
 
@@ -152,18 +153,17 @@ def _show_search(client: "httpx.Client") -> bool:
     from model.synthetic.sample import load_sample
 
     sample = load_sample()
-    _enroll(client, [crop for crop in sample if crop.split == "gallery"])
-    query = next(crop for crop in sample if crop.split == "query")
+    _enroll(client, [crop for crop in sample if crop.row.split == "gallery"])
+    query = next(crop for crop in sample if crop.row.split == "query")
     answer = _search(client, query)
-    out.print(
-        f"\nQuery: vehicle [bold]{escape(query.vehicle_id)}[/bold], seen by camera {escape(query.camera_id)} "
-        f"and not enrolled\n       {escape(str(query.path))}"
-    )
+    vehicle = query.row.vehicle_id
+    out.print(f"\nQuery: [bold]{escape(vehicle)}[/bold], {escape(query.row.description)}, not enrolled in this view")
+    out.print(f"       camera {escape(query.row.camera_id)}, {escape(str(query.path))}")
     took_ms, candidates = answer["search"]["took_ms"]["total"], answer["search"]["candidates"]
     out.print(f"Most similar of {candidates} crops of the other cameras, found in {took_ms:.0f} ms:\n")
     hits = answer["hits"]
-    out.print(ranked_table(hits, vehicle_id=query.vehicle_id))
-    right = bool(hits) and hits[0]["crop"]["vehicle_id"] == query.vehicle_id
+    out.print(ranked_table(hits, vehicle_id=vehicle))
+    right = bool(hits) and hits[0]["crop"]["vehicle_id"] == vehicle
     out.print("\n[green]The right vehicle came first.[/green]" if right else "\n[red]Another vehicle came first.[/red]")
     return right
 
@@ -171,7 +171,7 @@ def _show_search(client: "httpx.Client") -> bool:
 def _enroll(client: "httpx.Client", gallery: "Sequence[SampleCrop]") -> None:
     from service.cli.enrolling import CropFile, Enroller, Tally
 
-    files = [CropFile(crop.path, _fields(crop)) for crop in gallery]
+    files = [CropFile(crop.path, _fields(crop.row)) for crop in gallery]
     tally = Tally()
     with enrolment_progress(len(files)) as show:
         Enroller(client).enroll(files, tally, show)
@@ -187,24 +187,23 @@ def _search(client: "httpx.Client", query: "SampleCrop") -> dict[str, Any]:
     from service.cli.client import send
 
     image = (query.path.name, query.path.read_bytes())
-    fields = {"camera_id": query.camera_id, "k": _RESULTS, "purpose": "demo"}
+    fields = {"camera_id": query.row.camera_id, "k": _RESULTS, "purpose": "demo"}
     answer: dict[str, Any] = send(
         client, "POST", "search", patience_s=30, data=fields, files=[("images", image)]
     ).json()
     return answer
 
 
-def _fields(crop: "SampleCrop") -> dict[str, Any]:
-    known = {
-        "external_id": crop.file,
-        "camera_id": crop.camera_id,
-        "captured_at": crop.captured_at,
-        "session_id": crop.session_id,
-        "track_id": crop.track_id,
-        "vehicle_id": crop.vehicle_id,
-        "attributes": crop.attributes,
+def _fields(row: "Row") -> dict[str, Any]:
+    return {
+        "external_id": row.file,
+        "camera_id": row.camera_id,
+        "captured_at": row.captured_at,
+        "session_id": row.session_id,
+        "track_id": row.track_id,
+        "vehicle_id": row.vehicle_id,
+        "attributes": {"type": row.type, "colour": row.colour},
     }
-    return {name: value for name, value in known.items() if value is not None}
 
 
 def _advice(problem: "ServiceProblem", data_dir: Path) -> str:

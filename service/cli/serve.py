@@ -1,6 +1,11 @@
 """`clip-senet serve`: run the service until it is told to stop."""
 
+import asyncio
+import errno
+import logging
+import signal
 import socket
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,57 +64,57 @@ def serve(
 
     Ctrl-C stops it; requests already accepted are finished first.
     """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("service").setLevel(logging.INFO)
     given = {
         "host": host,
         "port": port,
         "data_dir": data_dir,
         "allow_unauthenticated_network": allow_unauthenticated_network,
     }
-    settings = read_settings({name: value for name, value in given.items() if value is not None})
-    listener = _listen(settings.host, settings.port)
+    settings = _settings({name: value for name, value in given.items() if value is not None})
+    listener = _bind(settings.host, settings.port)
     _announce(settings, listener.getsockname()[1])
     _run(settings, listener)
 
 
-def read_settings(given: dict[str, object]) -> "Settings":
-    """Settings from options over environment; ends the command with a sentence where a value is wrong."""
+def _settings(given: dict[str, object]) -> "Settings":
     from pydantic import ValidationError
 
-    from service.app import refuse_open_network
-    from service.errors import ServiceError
     from service.settings import Settings
 
     try:
-        settings = Settings(**given)  # type: ignore[arg-type] # pydantic checks the values
-        refuse_open_network(settings)
+        return Settings(**given)  # type: ignore[arg-type] # pydantic checks the values
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors())
         stop(f"A setting is wrong: {wrong}.", 1)
-    except ServiceError as error:
-        stop(error.detail, 1)
-    return settings
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
+    """A bound socket that does not listen yet: who asks before the service is ready is refused and need not hang."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
     except OSError as error:
-        reason = "the port is in use by another program" if error.errno == 98 else error.strerror  # noqa: PLR2004
-        stop(f"Cannot listen on {host}:{port}: {reason}. Choose another with --port.", 1)
+        reason = "the port is in use" if error.errno == errno.EADDRINUSE else error.strerror
+        stop(f"Cannot listen on {host}, port {port}: {reason}. Choose others with --host and --port.", 1)
+    return listener
 
 
 def _announce(settings: "Settings", port: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{port}"
+    out.print(f"[bold]CLIP-SENet Service {__version__}[/bold]")
     rows = [
+        ("Address", address),
         ("Console", f"{address}/"),
         ("API", f"{address}/docs"),
         ("Database", _database(settings)),
         ("Crops", str(settings.crops_dir)),
         ("Model", f"{settings.preset}, {settings.weights or 'shipped weights'}, device {settings.device}"),
     ]
-    out.print(f"[bold]CLIP-SENet Service {__version__}[/bold] on {address}")
     for name, value in rows:
         out.print(f"  {name:<10}{escape(value)}")
     out.print("Starting; Ctrl-C stops it.")
@@ -124,16 +129,52 @@ def _database(settings: "Settings") -> str:
 
 
 def _run(settings: "Settings", listener: socket.socket) -> None:
+    # These bring the model's libraries, which take seconds: everything above is said before.
+    from model.errors import ModelError
+    from service.app import refuse_open_network
+    from service.database.migrate import SchemaError
+    from service.errors import ServiceError
+
+    try:
+        refuse_open_network(settings)
+        asyncio.run(_serve(settings, listener))
+    except asyncio.CancelledError:
+        out.print("Stopped before it was ready.")
+    except ServiceError as error:
+        stop(f"Cannot start: {error.detail}", 1)
+    except (ModelError, SchemaError) as error:
+        stop(f"Cannot start: {error}", 1)
+    else:
+        out.print("Stopped.")
+
+
+async def _serve(settings: "Settings", listener: socket.socket) -> None:
+    """Start the parts, serve until a signal comes, stop the parts.
+
+    The lifespan is entered here and not by uvicorn, which would log a traceback where a sentence helps. Signals are
+    taken here too: uvicorn raises them again at its end, in the middle of our own.
+    """
     import uvicorn
 
     from service.app import create_app
 
-    # The access log is the service's own, with request ids.
-    config = uvicorn.Config(create_app(settings), access_log=False, timeout_graceful_shutdown=_GRACE_S)
-    server = uvicorn.Server(config)
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        out.print("Stopped.")
-    if not server.started:
-        raise typer.Exit(1)
+    class Server(uvicorn.Server):
+        def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+            return nullcontext()
+
+    app = create_app(settings)
+    # Logging is set up above, and the access log is the service's own, with request ids.
+    config = uvicorn.Config(app, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=_GRACE_S)
+    server = Server(config)
+    task = asyncio.current_task()
+
+    def end() -> None:
+        if server.started:
+            server.handle_exit(signal.SIGINT, None)
+        elif task is not None:
+            task.cancel()
+
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(ending, end)
+    async with app.router.lifespan_context(app):
+        await server.serve(sockets=[listener])

@@ -36,14 +36,16 @@ export class CameraFilter {
     this.#render();
   }
 
-  /** Whether the collection has no camera, which is to say no crop. */
+  /** Whether no camera holds a crop. */
   get empty() {
-    return this.#cameras.length === 0;
+    return this.#cameras.every(({ crops }) => crops === 0);
   }
 
   /** @param {{camera_id: string, crops: number}[]} cameras */
   set cameras(cameras) {
     this.#cameras = cameras.toSorted((a, b) => byName(a.camera_id, b.camera_id));
+    const known = new Set(cameras.map(({ camera_id }) => camera_id));
+    this.#chosen = new Set(this.chosen.filter((id) => known.has(id)));
     byId("camera-names").replaceChildren(...this.#cameras.map(({ camera_id }) => el("option", { value: camera_id })));
     this.#render();
   }

@@ -8,7 +8,8 @@ import { picture, QueryForm } from "./query.js";
 import { Results } from "./results.js";
 import { Trail } from "./trail.js";
 
-const STATE_EVERY_MS = 15_000;
+// Readiness runs the model once, so it is asked for sparingly.
+const STATE_EVERY_MS = 60_000;
 
 let running = null;
 
@@ -121,10 +122,10 @@ function showAnswer({ answer, query }) {
 async function loadCameras() {
   try {
     form.cameraFilter.cameras = await listCameras(form.collection);
-    form.cameraFilter.chosen = [];
   } catch (error) {
     if (!(error instanceof ServiceProblem)) throw error;
     form.cameraFilter.cameras = [];
+    // A collection appears at its first crop; before, there is nothing to complain of.
     if (error.status !== 404) showProblem({ ...error, again: loadCameras });
   }
   if (trail.current === null) renderStart();
@@ -171,6 +172,11 @@ byId("reset").addEventListener("click", () => {
 });
 
 form.collection = new URLSearchParams(location.search).get("collection") ?? "";
-loadCameras();
-showState();
-setInterval(showState, STATE_EVERY_MS);
+function refresh() {
+  if (document.hidden) return;
+  loadCameras();
+  showState();
+}
+refresh();
+setInterval(() => document.hidden || showState(), STATE_EVERY_MS);
+document.addEventListener("visibilitychange", refresh);

@@ -47,7 +47,7 @@ export class Results {
 
   #found(hits, search, query) {
     const noun = { track: "track", vehicle: "vehicle", crop: "picture" }[query.groupBy];
-    const fewer = hits.length < query.k ? " There are no more." : "";
+    const fewer = search.exhausted ? " There are no more." : "";
     return [
       el("h2", {}, `${count(hits.length, noun)}, most similar first`),
       el("p", { class: "caution" }, `A score is the likeness of pictures, not proof of identity: compare before you act.${fewer}`),

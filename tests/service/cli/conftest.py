@@ -2,34 +2,25 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
 
-@dataclass
-class Script:
-    """Answers to give in turn, the last one for ever; and the bodies received.
-
-    An answer is (status, headers, body); a callable gets the request's body and returns one.
-    """
-
-    address: str = ""
-    answers: list[Any] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-
-    def next(self, body: bytes) -> tuple[int, dict[str, str], Any]:
-        self.bodies.append(body)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return answer(body) if isinstance(answer, Callable) else answer
-
-
 @pytest.fixture
-def script() -> Iterator[Script]:
-    script = Script()
+def script() -> Iterator[SimpleNamespace]:
+    """A server with `address`, `answers` to give in turn, the last one for ever, and the `bodies` received.
+
+    An answer is (status, headers, body); a callable gets the request's body and returns one. /healthz is always fine.
+    """
+    script = SimpleNamespace(address="", answers=[], bodies=[])
+
+    def next_answer(body: bytes) -> tuple[int, dict[str, str], object]:
+        script.bodies.append(body)
+        answer = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
+        return answer(body) if callable(answer) else answer
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -39,7 +30,7 @@ def script() -> Iterator[Script]:
             if self.path == "/healthz":
                 status, headers, answer = 200, {}, {}
             else:
-                status, headers, answer = script.next(body)
+                status, headers, answer = next_answer(body)
             content = json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(content))}.items():
@@ -47,7 +38,7 @@ def script() -> Iterator[Script]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = _answer
+        do_GET = do_POST = _answer  # noqa: N815 - http.server calls them so
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,4 +1,5 @@
 import socket
+from types import SimpleNamespace
 
 import pytest
 
@@ -6,11 +7,15 @@ from service.cli.client import ServiceProblem, connect, send
 
 OK = (200, {}, {"fine": True})
 BUSY = (429, {"Retry-After": "7"}, {"title": "Overloaded", "detail": "The queue is full.", "code": "overloaded"})
-DOWN = (503, {}, {"title": "A part of the service is down", "detail": "The database does not answer.", "code": "unavailable"})
+DOWN = (
+    503,
+    {},
+    {"title": "A part of the service is down", "detail": "The database does not answer.", "code": "unavailable"},
+)
 
 
 class TestSend:
-    def test_waits_as_long_as_the_service_asks_and_sends_the_same_again(self, script) -> None:
+    def test_waits_as_long_as_the_service_asks_and_sends_the_same_again(self, script: SimpleNamespace) -> None:
         script.answers = [BUSY, BUSY, OK]
         waits: list[float] = []
         with connect(script.address) as client:
@@ -19,20 +24,20 @@ class TestSend:
         assert waits == [7, 7]
         assert script.bodies == [b"a=b"] * 3
 
-    def test_waits_longer_each_time_where_no_time_is_told(self, script) -> None:
+    def test_waits_longer_each_time_where_no_time_is_told(self, script: SimpleNamespace) -> None:
         script.answers = [DOWN, DOWN, DOWN, OK]
         waits: list[float] = []
         with connect(script.address) as client:
             send(client, "GET", "cameras", patience_s=60, wait=waits.append)
         assert waits == [1, 2, 4]
 
-    def test_gives_up_rather_than_wait_beyond_its_patience(self, script) -> None:
+    def test_gives_up_rather_than_wait_beyond_its_patience(self, script: SimpleNamespace) -> None:
         script.answers = [BUSY]
         with connect(script.address) as client, pytest.raises(ServiceProblem, match="queue is full") as problem:
             send(client, "GET", "cameras", patience_s=6, wait=lambda _: pytest.fail("waited"))
         assert problem.value.status == 429
 
-    def test_does_not_repeat_what_the_service_refuses_for_good(self, script) -> None:
+    def test_does_not_repeat_what_the_service_refuses_for_good(self, script: SimpleNamespace) -> None:
         script.answers = [
             (
                 422,
@@ -41,7 +46,10 @@ class TestSend:
                     "title": "Invalid value",
                     "detail": "k: too large",
                     "code": "invalid_value",
-                    "errors": [{"code": "invalid_value", "detail": "k: too large"}, {"code": "x", "detail": "from: no time"}],
+                    "errors": [
+                        {"code": "invalid_value", "detail": "k: too large"},
+                        {"code": "x", "detail": "from: no time"},
+                    ],
                     "request_id": "r-1",
                 },
             )
@@ -57,7 +65,7 @@ class TestSend:
         with connect(f"http://127.0.0.1:{port}") as client, pytest.raises(ServiceProblem, match="clip-senet serve"):
             send(client, "GET", "healthz")
 
-    def test_says_where_another_program_answers(self, script) -> None:
+    def test_says_where_another_program_answers(self, script: SimpleNamespace) -> None:
         script.answers = [(404, {}, "<html>")]
         with connect(script.address) as client, pytest.raises(ServiceProblem, match="is the address right"):
             send(client, "GET", "cameras")

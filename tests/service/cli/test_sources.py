@@ -38,7 +38,9 @@ class TestNamePattern:
             ("20260704_100000", "%Y%m%d_%H%M%S", ZoneInfo("Europe/Berlin"), "2026-07-04T08:00:00Z"),
         ],
     )
-    def test_turns_times_into_utc(self, name: str, time_format: str | None, zone: ZoneInfo | None, expected: str) -> None:
+    def test_turns_times_into_utc(
+        self, name: str, time_format: str | None, zone: ZoneInfo | None, expected: str
+    ) -> None:
         assert NamePattern.parse(r"(?P<time>.+)", time_format, zone).fields(name) == {"captured_at": expected}
 
     def test_does_not_guess_a_zone(self) -> None:
@@ -50,7 +52,8 @@ class TestNamePattern:
             NamePattern.parse(r"(?P<time>.+)").fields("noon")
 
     @pytest.mark.parametrize(
-        ("text", "reason"), [("(", "not a regular expression"), ("a+", "names no group"), ("(?P<plate>.)", "group plate")]
+        ("text", "reason"),
+        [("(", "not a regular expression"), ("a+", "names no group"), ("(?P<plate>.)", "group plate")],
     )
     def test_refuses_a_pattern_that_fills_no_field(self, text: str, reason: str) -> None:
         with pytest.raises(SourceError, match=reason):
@@ -89,7 +92,9 @@ class TestManifest:
         return [(one.name, one.fields) for one in manifest(tmp_path, tmp_path / "manifest.csv")]
 
     def test_reads_text_and_json_columns_and_leaves_empty_cells_out(self, tmp_path: Path) -> None:
-        text = 'file,camera_id,track_id,attributes,bbox\na.jpg,3,007,"{""colour"": ""red""}","[1, 2, 3, 4]"\nb.jpg,4,,,\n'
+        text = (
+            'file,camera_id,track_id,attributes,bbox\na.jpg,3,007,"{""colour"": ""red""}","[1, 2, 3, 4]"\nb.jpg,4,,,\n'
+        )
         assert self.read(tmp_path, text) == [
             ("a.jpg", {"camera_id": "3", "track_id": "007", "attributes": {"colour": "red"}, "bbox": [1, 2, 3, 4]}),
             ("b.jpg", {"camera_id": "4"}),
@@ -112,5 +117,5 @@ class TestManifest:
 
 def test_two_files_may_not_claim_one_external_id() -> None:
     refuse_repeated(["a", "b"])
-    with pytest.raises(SourceError, match="'a'.*--prefix"):
+    with pytest.raises(SourceError, match=r"'a'.*--prefix"):
         refuse_repeated(["a", "b", "a"])
