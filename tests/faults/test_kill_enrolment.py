@@ -1,0 +1,186 @@
+"""kill -9 in the middle of enrolment: what was acknowledged is found, what was not is not half there.
+
+The service runs as a process of its own with the embedded PostgreSQL. CLIP_SENET_FAULT_ROUNDS sets how often it is
+killed.
+"""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from service.database.embedded import EmbeddedPostgres
+
+ROUNDS = int(os.environ.get("CLIP_SENET_FAULT_ROUNDS", "2"))
+CLIENTS = 3
+IMAGES_PER_REQUEST = 4
+SEARCHED_PER_ROUND = 8
+START_TIMEOUT_S = 120
+
+MakeJpeg = Callable[..., bytes]
+
+
+@dataclass
+class Service:
+    """`clip-senet serve` with its data in `folder`, started and killed at will."""
+
+    folder: Path
+    weights: Path
+    process: subprocess.Popen[bytes] | None = None
+    address: str = ""
+
+    def start(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        settings = {
+            "WEIGHTS": str(self.weights),
+            "PRESET": "tiny",
+            "DEVICE": "cpu",
+            "TORCH_THREADS": "1",
+            "ORPHAN_AGE_S": "0",  # nobody else enrolls while it starts, so every file without a row is an orphan
+        }
+        environment = {**os.environ, **{f"CLIP_SENET_{name}": value for name, value in settings.items()}}
+        command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "--data-dir", str(self.folder)]
+        with (self.folder / "service.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._ready():
+            assert self.process.poll() is None, (self.folder / "service.log").read_text()
+            assert time.monotonic() < deadline, "the service did not start"
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        assert self.process.wait() == -signal.SIGKILL
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+
+    def _ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/readyz", timeout=30).is_success
+        except httpx.TransportError:
+            return False
+
+
+@dataclass
+class Enrolments:
+    """What the clients sent and what was acknowledged, over all rounds."""
+
+    acknowledged: dict[UUID, int] = field(default_factory=dict)
+    """Seed of the picture by crop id."""
+    interrupted: int = 0
+    sent: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next_seeds(self) -> list[int]:
+        with self.lock:
+            self.sent += IMAGES_PER_REQUEST
+            return list(range(self.sent - IMAGES_PER_REQUEST, self.sent))
+
+
+@pytest.fixture
+def service(untrained_weights: Path, tmp_path: Path) -> Iterator[Service]:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    service = Service(folder, untrained_weights)
+    yield service
+    service.stop()
+
+
+def enroll_until_killed(address: str, enrolments: Enrolments, make_jpeg: MakeJpeg) -> None:
+    with httpx.Client(base_url=address, timeout=60) as client:
+        while True:
+            seeds = enrolments.next_seeds()
+            files = [("images", (str(seed), make_jpeg(seed))) for seed in seeds]
+            try:
+                answer = client.post("/gallery", files=files, data={"camera_id": f"camera-{seeds[0] % 5}"})
+            except httpx.TransportError:
+                with enrolments.lock:
+                    enrolments.interrupted += 1
+                return
+            assert answer.status_code == 201, answer.text
+            with enrolments.lock:
+                for seed, item in zip(seeds, answer.json()["items"], strict=True):
+                    enrolments.acknowledged[UUID(item["id"])] = seed
+
+
+def kill_while_enrolling(service: Service, enrolments: Enrolments, make_jpeg: MakeJpeg, chance: random.Random) -> None:
+    before = len(enrolments.acknowledged)
+    clients = [
+        threading.Thread(target=enroll_until_killed, args=(service.address, enrolments, make_jpeg))
+        for _ in range(CLIENTS)
+    ]
+    for client in clients:
+        client.start()
+    deadline = time.monotonic() + 60
+    while len(enrolments.acknowledged) == before:
+        assert time.monotonic() < deadline, "nothing was acknowledged"
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, 1))
+    service.kill()
+    for client in clients:
+        client.join()
+
+
+def check_acknowledged(
+    service: Service, acknowledged: dict[UUID, int], make_jpeg: MakeJpeg, chance: random.Random
+) -> None:
+    with httpx.Client(base_url=service.address, timeout=60) as client:
+        for crop_id in acknowledged:
+            assert client.get(f"/gallery/{crop_id}").json()["id"] == str(crop_id)
+            assert client.get(f"/gallery/{crop_id}/image").headers["Content-Type"] == "image/jpeg"
+        for crop_id in chance.sample(sorted(acknowledged), min(SEARCHED_PER_ROUND, len(acknowledged))):
+            files = [("images", ("query", make_jpeg(acknowledged[crop_id])))]
+            answer = client.post("/search", files=files, data={"k": 1, "group_by": "crop"}).json()
+            assert answer["hits"][0]["crop"]["id"] == str(crop_id)
+            assert answer["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
+
+
+def check_nothing_is_half_there(service: Service) -> None:
+    postgres = EmbeddedPostgres(service.folder / "postgres")
+    url = make_url(postgres.start()).set(drivername="postgresql").render_as_string(hide_password=False)
+    try:
+        with psycopg.connect(url) as connection:
+
+            def ids(query: str) -> list[str]:
+                return sorted(str(row[0]) for row in connection.execute(query))
+
+            crops = ids("SELECT id FROM crops")
+            assert ids("SELECT crop_id FROM embeddings") == crops
+            assert ids("SELECT crop_id FROM changes WHERE NOT deleted") == crops
+    finally:
+        postgres.stop()
+    files = sorted(path.name for path in (service.folder / "crops").glob("??/*"))
+    assert files == crops
+    assert httpx.get(f"{service.address}/readyz").json()["crops"] == len(crops)
+
+
+@pytest.mark.parametrize("seed", [int(os.environ.get("CLIP_SENET_FAULT_SEED", "1"))])
+def test_kill_in_the_middle_of_enrolment(service: Service, make_jpeg: MakeJpeg, seed: int) -> None:
+    chance = random.Random(seed)
+    enrolments = Enrolments()
+    service.start()
+    for _ in range(ROUNDS):
+        kill_while_enrolling(service, enrolments, make_jpeg, chance)
+        service.start()
+        check_acknowledged(service, enrolments.acknowledged, make_jpeg, chance)
+        check_nothing_is_half_there(service)
+    assert enrolments.interrupted == CLIENTS * ROUNDS
