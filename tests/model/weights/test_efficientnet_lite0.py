@@ -134,12 +134,11 @@ def test_every_tensor_but_the_classifier_is_used_once(packaged: dict[str, Tensor
     assert used == sorted(float(value.double().sum()) for value in given.values())
 
 
-def test_last_stride_1_doubles_the_last_feature_map() -> None:
-    sides = []
-    for last_stride in (1, 2):
-        network = build(last_stride)
-        sides.append(network.forward_features(torch.rand(1, 3, 64, 64)).shape[2])
-    assert sides == [4, 2]
+@pytest.mark.parametrize(("last_stride", "sides"), [(2, [32, 16, 8, 4, 4, 2, 2]), (1, [32, 16, 8, 4, 4, 4, 4])])
+def test_last_stride_is_that_of_the_last_stage_that_shrinks(last_stride: int, sides: list[int]) -> None:
+    network = build(last_stride)
+    x = network.conv_stem(torch.rand(1, 3, 64, 64))
+    assert [(x := stage(x)).shape[2] for stage in network.blocks] == sides
 
 
 def test_another_file_is_refused(tmp_path: Path, packaged: dict[str, Tensor]) -> None:
