@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -71,7 +72,7 @@ class EmbeddedPostgres:
                 self._join()
         except (OSError, SubprocessError, psycopg.Error, AssertionError) as error:
             raise UnavailableError(
-                f"The embedded database in {self._folder} does not start: {_reason(error)}. "
+                f"The embedded database in {self._folder} does not start: {self._reason(error)}. "
                 f"Its own log is {self._folder / 'log'}."
             ) from error
         atexit.register(self.stop)
@@ -173,9 +174,25 @@ class EmbeddedPostgres:
         return found
 
     def _wait_for_old_processes(self) -> None:
-        """Let the children of a killed server end, then drop its pid file: the number may be another process's now."""
+        """Let the children of a killed server end, then drop the files that name it.
+
+        Their number may be another process's by now, or that of a dead process that nobody has collected, as happens in
+        a container whose first process collects none: PostgreSQL takes either for a running server and does not start.
+        """
         _wait_until(lambda: not self._processes(), f"processes of an earlier server still use {self._folder}")
-        (self._folder / "postmaster.pid").unlink(missing_ok=True)
+        for name in ("postmaster.pid", f".s.PGSQL.{PORT}.lock"):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _reason(self, error: Exception) -> str:
+        """Why it does not start: the server's own last word where it had one."""
+        if isinstance(error, PermissionError):
+            return f"no permission to write {error.filename}"
+        if isinstance(error, SubprocessError):
+            with suppress(OSError), (self._folder / "log").open(encoding="utf-8", errors="replace") as log:
+                for line in reversed(deque(log, maxlen=20)):
+                    if "FATAL:" in line:
+                        return line.split("FATAL:")[1].strip()
+        return str(error) or type(error).__name__
 
     def _address(self) -> str:
         """Folder of the socket, as the running server wrote it into its pid file (line 5)."""
@@ -210,9 +227,3 @@ def _wait_until(condition: Callable[[], bool], otherwise: str) -> None:
         if time.monotonic() > deadline:
             raise OSError(otherwise)
         time.sleep(0.05)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return f"no permission to write {error.filename}"
-    return str(error) or type(error).__name__

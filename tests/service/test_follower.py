@@ -1,0 +1,376 @@
+"""The follower: the index becomes and stays equal to the truth, whoever writes and whatever breaks."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from index.contract import Filter, Sighting, VectorError
+from index.exact import ExactIndex
+from service.database.engine import Database
+from service.database.vectors import decode, encode
+from service.errors import UnavailableError
+from service.follower import Follower
+from service.follower_repository import FollowerRepository
+from service.gallery.repository import GalleryRepository, NewCrop
+
+DIMENSION = 32
+MODEL_ID = "model-1"
+
+Add = Callable[..., Awaitable[list[NewCrop]]]
+Enrol = Callable[..., Awaitable[list[NewCrop]]]
+Remove = Callable[[AsyncSession, UUID], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _following(database: Database, poll_s: float = 0.02, model_id: str = MODEL_ID) -> AsyncIterator[Follower]:
+    follower = Follower(database, ExactIndex(DIMENSION), model_id, poll_s)
+    await follower.start()
+    try:
+        yield follower
+    finally:
+        await follower.stop()
+
+
+def _held(follower: Follower, *collections: str) -> dict[UUID, Sighting]:
+    """Everything that an index holds, as its own searches answer it."""
+    query = np.zeros(DIMENSION, dtype=np.float32)
+    query[0] = 1
+    hits = [
+        hit for name in collections or ("default",) for hit in follower._index.search(query, 10_000, Filter(name)).hits
+    ]
+    held = {hit.sighting.id: hit.sighting for hit in hits}
+    assert len(held) == len(hits)
+    return held
+
+
+async def _truth(database: Database) -> dict[UUID, Sighting]:
+    async with database.reading() as session:
+        batches = FollowerRepository(session, MODEL_ID).sightings(1000)
+        return {sighting.id: sighting async for batch in batches for sighting in batch}
+
+
+async def _head(database: Database) -> int:
+    async with database.reading() as session:
+        return await GalleryRepository(session).head()
+
+
+async def _level(follower: Follower, database: Database) -> None:
+    assert await follower.wait_for(await _head(database), 10)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for is seen from outside, as by a client
+            await asyncio.sleep(0.01)
+
+
+def _assert_same(held: dict[UUID, Sighting], truth: dict[UUID, Sighting]) -> None:
+    assert held.keys() == truth.keys()
+    for crop_id, sighting in truth.items():
+        np.testing.assert_array_equal(held[crop_id].embedding, sighting.embedding)
+        for name in ("collection", "camera_id", "captured_at", "track", "vehicle_id", "attributes"):
+            assert getattr(held[crop_id], name) == getattr(sighting, name)
+
+
+async def _remove(database: Database, remove: Remove, crop_id: UUID) -> None:
+    async with database.transaction() as session:
+        await remove(session, crop_id)
+
+
+async def test_the_first_load_has_every_column(database: Database, enrol: Enrol) -> None:
+    (crop,) = await enrol(
+        database,
+        collection="night",
+        camera_id="north",
+        captured_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+        session_id="s",
+        track_id="17",
+        vehicle_id="v",
+        attributes={"colour": "red", "doors": 5},
+    )
+    (trackless,) = await enrol(database, collection="night", session_id="s")
+    (sessionless,) = await enrol(database, collection="night", track_id="17")
+    async with _following(database) as follower:
+        held = _held(follower, "night")
+        sighting = held[crop.id]
+        assert (sighting.collection, sighting.camera_id, sighting.captured_at) == ("night", "north", crop.captured_at)
+        assert (sighting.track, sighting.vehicle_id) == (("s", "17"), "v")
+        assert sighting.attributes == crop.attributes
+        assert held[trackless.id].track is None
+        assert held[sessionless.id].track == (None, "17")
+        np.testing.assert_array_equal(sighting.embedding, decode(encode(crop.embedding)))
+        assert follower.ready
+        assert follower.sequence == follower.head == await _head(database)
+        assert follower.last_error is None
+
+
+async def test_it_knows_nothing_before_its_first_load(database: Database) -> None:
+    follower = Follower(database, ExactIndex(DIMENSION), MODEL_ID, 0.02)
+    assert not follower.ready
+    assert follower.lag_s == float("inf")
+    assert not await follower.wait_for(1, 0.01)
+    await follower.stop()
+
+
+async def test_a_load_in_many_batches_is_whole(
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.follower.LOAD_BATCH", 7)
+    monkeypatch.setattr("service.follower.CHANGES_BATCH", 3)
+    await enrol(database, 50)
+    async with _following(database) as follower:
+        _assert_same(_held(follower), await _truth(database))
+        await enrol(database, 50)
+        await _level(follower, database)
+        _assert_same(_held(follower), await _truth(database))
+
+
+async def test_a_load_holds_one_batch_at_a_time(database: Database, enrol: Enrol) -> None:
+    await enrol(database, 20)
+    async with database.reading() as session:
+        batches = FollowerRepository(session, MODEL_ID).sightings(6)
+        assert [len(batch) async for batch in batches] == [6, 6, 6, 2]
+
+
+async def test_what_is_committed_while_it_loads_is_neither_lost_nor_applied_twice(
+    database: Database, enrol: Enrol, remove: Remove
+) -> None:
+    first = await enrol(database, 10)
+
+    class Slow(ExactIndex):
+        """Lets a writer in between the snapshot and the end of the load."""
+
+        def apply(self, *arguments: Any) -> None:
+            if not done.is_set():
+                asyncio.run_coroutine_threadsafe(write(), loop).result()
+            super().apply(*arguments)
+
+    async def write() -> None:
+        done.set()
+        await enrol(database, 5)
+        await _remove(database, remove, first[0].id)
+
+    done, loop = asyncio.Event(), asyncio.get_running_loop()
+    follower = Follower(database, Slow(DIMENSION), MODEL_ID, 0.02)
+    await follower.start()
+    await _level(follower, database)
+    assert done.is_set()
+    _assert_same(_held(follower), await _truth(database))
+    assert len(_held(follower)) == 14
+    await follower.stop()
+
+
+async def test_it_follows_without_being_woken(database: Database, enrol: Enrol, remove: Remove) -> None:
+    async with _following(database) as follower:
+        crops = await enrol(database, 3)
+        await _until(lambda: _held(follower).keys() == {crop.id for crop in crops})
+        await _remove(database, remove, crops[1].id)
+        await _until(lambda: _held(follower).keys() == {crops[0].id, crops[2].id})
+
+
+async def test_waking_spares_the_wait(database: Database, enrol: Enrol) -> None:
+    async with _following(database, poll_s=60) as follower:
+        await enrol(database)
+        head = await _head(database)
+        assert follower.sequence < head
+        follower.wake()
+        await _until(lambda: follower.sequence == head)
+        await enrol(database)
+        assert await follower.wait_for(head + 1, 5)  # waiting wakes it as well
+
+
+async def test_waiting_for_what_never_comes_ends(database: Database) -> None:
+    async with _following(database) as follower:
+        assert not await follower.wait_for(1, 0.1)
+        assert await follower.wait_for(0, 0.1)
+
+
+async def test_a_rolled_back_transaction_is_never_seen(database: Database, add: Add, enrol: Enrol) -> None:
+    async with _following(database) as follower:
+        async with database.transaction() as session:
+            await add(session)
+            await asyncio.sleep(0.1)
+            assert _held(follower) == {}
+            await session.rollback()
+        (crop,) = await enrol(database)
+        await _level(follower, database)
+        assert _held(follower).keys() == {crop.id}
+
+
+async def test_an_id_deleted_and_inserted_again_is_held_as_it_is_now(
+    database: Database, enrol: Enrol, remove: Remove
+) -> None:
+    (crop,) = await enrol(database, camera_id="old")
+    async with _following(database, poll_s=60) as follower:
+        await _remove(database, remove, crop.id)
+        await enrol(database, id=crop.id, camera_id="new", collection="other")
+        await _level(follower, database)
+        assert _held(follower) == {}
+        assert _held(follower, "other")[crop.id].camera_id == "new"
+        _assert_same(_held(follower, "default", "other"), await _truth(database))
+
+
+async def test_a_vector_of_another_model_never_gets_in(database: Database, enrol: Enrol) -> None:
+    await enrol(database, collection="foreign", model_id="model-2")
+    async with _following(database) as follower:
+        await enrol(database, collection="foreign", model_id="model-2")
+        (own,) = await enrol(database)
+        await _level(follower, database)
+        assert follower._index.count() == 1
+        assert _held(follower).keys() == {own.id}
+    async with _following(database, model_id="model-2") as follower:
+        assert follower._index.count() == 2
+        assert follower._index.count("default") == 0
+
+
+async def test_three_followers_and_concurrent_writers_converge(database: Database, add: Add, remove: Remove) -> None:
+    """Random enrolments, deletions, re-insertions and rollbacks by four writers; every index ends equal to the truth."""
+    alive: list[NewCrop] = []
+
+    async def write(seed: int) -> None:
+        chance = random.Random(seed)
+        for step in range(15):
+            crop = alive.pop(chance.randrange(len(alive))) if alive and chance.random() < 0.4 else None
+            again = crop is not None and chance.random() < 0.5
+            async with database.transaction() as session:
+                collection = chance.choice(["default", "other"])
+                if crop is not None:
+                    await remove(session, crop.id)
+                if crop is None or again:
+                    fields = {"id": crop.id} if crop else {"track_id": str(step)}
+                    added = await add(session, 1 if crop else chance.randrange(1, 5), collection=collection, **fields)
+                await asyncio.sleep(chance.random() * 0.01)
+                if crop is None and chance.random() < 0.1:
+                    await session.rollback()
+                    continue
+            if crop is None or again:
+                alive.extend(added)
+
+    async with _following(database) as one, _following(database, 0.005) as two:
+        writers = asyncio.gather(*(write(seed) for seed in range(4)))
+        async with _following(database, 0.05) as three:  # joins in the middle
+            await writers
+            truth = await _truth(database)
+            assert truth.keys() == {crop.id for crop in alive}
+            assert len({sighting.collection for sighting in truth.values()}) == 2
+            for follower in (one, two, three):
+                await _level(follower, database)
+                assert follower._index.watermark == await _head(database)
+                _assert_same(_held(follower, "default", "other"), truth)
+    async with _following(database) as restarted:
+        _assert_same(_held(restarted, "default", "other"), truth)
+
+
+async def test_a_row_that_cannot_be_applied_is_loud_and_not_stepped_over(
+    database: Database, enrol: Enrol, remove: Remove
+) -> None:
+    async with _following(database) as follower:
+        before = follower.sequence
+        (wrong,) = await enrol(database, embedding=np.array([0.6, 0.8], dtype=np.float32))
+        (later,) = await enrol(database)
+        await _until(lambda: not follower.ready)
+        assert follower.last_error is not None
+        assert str(wrong.id) in follower.last_error
+        assert follower.sequence == before
+        assert _held(follower) == {}
+        lag = follower.lag_s
+        await asyncio.sleep(0.05)
+        assert follower.lag_s > lag
+        await _remove(database, remove, wrong.id)
+        follower.wake()
+        await _until(lambda: follower.ready)
+        assert follower.last_error is None
+        assert _held(follower).keys() == {later.id}
+
+
+async def test_a_broken_vector_stops_the_first_load(database: Database, enrol: Enrol) -> None:
+    (crop,) = await enrol(database)
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE embeddings SET vector = '\\x0000'"))
+    follower = Follower(database, ExactIndex(DIMENSION), MODEL_ID, 0.02)
+    with pytest.raises(VectorError, match=str(crop.id)):
+        await follower.start()
+    assert not follower.ready
+
+
+async def test_an_outage_leaves_the_index_as_it_is_and_heals(
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (crop,) = await enrol(database)
+    async with _following(database) as follower:
+
+        @asynccontextmanager
+        async def down() -> AsyncIterator[AsyncSession]:
+            raise UnavailableError("The database does not answer.")
+            yield
+
+        with monkeypatch.context() as outage:
+            outage.setattr(database, "reading", down)
+            await _until(lambda: follower.last_error is not None)
+            assert follower.last_error == "The database does not answer."
+            assert follower.ready
+            assert _held(follower).keys() == {crop.id}
+            lag = follower.lag_s
+            await asyncio.sleep(0.05)
+            assert follower.lag_s > lag
+        (second,) = await enrol(database)
+        follower.wake()
+        await _until(lambda: _held(follower).keys() == {crop.id, second.id})
+        await _until(lambda: follower.last_error is None and follower.lag_s < 1)
+
+
+async def test_connections_cut_by_the_server_do_not_end_it(database: Database, enrol: Enrol) -> None:
+    async with _following(database) as follower:
+        for _ in range(5):
+            async with database.transaction() as session:
+                await session.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                )
+            (crop,) = await enrol(database)
+            follower.wake()
+            await _until(lambda crop=crop: crop.id in _held(follower))
+        assert follower.ready
+
+
+async def test_a_change_log_that_went_back_is_loaded_anew(database: Database, enrol: Enrol) -> None:
+    """A database restored from a backup: its log ends before the cursor, its rows are those of then."""
+    (kept,) = await enrol(database)
+    (lost,) = await enrol(database)
+    async with _following(database) as follower:
+        async with database.transaction() as session:
+            await session.execute(text("DELETE FROM crops WHERE id = :id"), {"id": lost.id})
+            await session.execute(text("DELETE FROM changes WHERE crop_id = :id"), {"id": lost.id})
+        await _until(lambda: follower.ready and follower.sequence == 1)
+        assert _held(follower).keys() == {kept.id}
+
+
+async def test_stopping_waits_for_the_step_that_is_being_applied(database: Database, enrol: Enrol) -> None:
+    entered, finished = asyncio.Event(), []
+    loop = asyncio.get_running_loop()
+
+    class Slow(ExactIndex):
+        def apply(self, *arguments: Any) -> None:
+            if follower.ready:
+                loop.call_soon_threadsafe(entered.set)
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0.2), loop).result()
+            super().apply(*arguments)
+            finished.append(self.watermark)
+
+    follower = Follower(database, Slow(DIMENSION), MODEL_ID, 0.01)
+    await follower.start()
+    await enrol(database)
+    await asyncio.wait_for(entered.wait(), 5)
+    await follower.stop()
+    assert finished[-1] == 1
