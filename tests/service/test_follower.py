@@ -233,7 +233,7 @@ async def test_a_vector_of_another_model_never_gets_in(database: Database, enrol
 
 
 async def test_three_followers_and_concurrent_writers_converge(database: Database, add: Add, remove: Remove) -> None:
-    """Random enrolments, deletions, re-insertions and rollbacks by four writers; every index ends equal to the truth."""
+    """Random enrolments, deletions, re-insertions, rollbacks by four writers; every index ends equal to the truth."""
     alive: list[NewCrop] = []
 
     async def write(seed: int) -> None:
