@@ -68,7 +68,7 @@ class TestSearch:
             (np.array([[1, 0]], dtype=np.float32), "shape"),
             (np.array([np.nan, 1], dtype=np.float32), "NaN"),
             (np.array([np.inf, 0], dtype=np.float32), "infinite"),
-            (np.array([3e38, 3e38], dtype=np.float32), "length"),
+            (np.array([3e38, 3e38], dtype=np.float32), "length 4.24"),
             (np.array([0, 0], dtype=np.float32), "length"),
             (np.array([1.002, 0], dtype=np.float32), "length"),
         ],
@@ -93,10 +93,15 @@ class TestSearch:
         hit = index.search(EAST, 1, Filter("c")).hits[0].sighting
         index.apply([crop(1, NORTH, attributes={"color": "blue"})], [], 2)
         assert (hit.embedding.tolist(), hit.attributes) == ([1, 0], {"color": "red"})
+
+    def test_hits_are_the_caller_s_to_change(self, make_index: Make) -> None:
+        index = make_index(2)
+        index.apply([crop(1, attributes={"color": "red"})], [], 1)
+        hit = index.search(EAST, 1, Filter("c")).hits[0].sighting
         hit.embedding[:] = 5
         dict.__setitem__(hit.attributes, "color", "green")
-        again = index.search(NORTH, 1, Filter("c")).hits[0].sighting
-        assert (again.embedding.tolist(), again.attributes) == ([0, 1], {"color": "blue"})
+        again = index.search(EAST, 1, Filter("c")).hits[0].sighting
+        assert (again.embedding.tolist(), again.attributes) == ([1, 0], {"color": "red"})
 
 
 class TestFilters:
@@ -175,7 +180,7 @@ class TestFilters:
 class TestApply:
     def test_the_last_upsert_of_an_id_counts(self, make_index: Make) -> None:
         index = make_index(2)
-        index.apply([crop(1, NORTH), crop(1, EAST), crop(2, NORTH)], [], 1)
+        index.apply([crop(1, NORTH), crop(1, EAST), crop(2, NORTH_EAST)], [], 1)
         assert (found(index, Filter("c")), index.count()) == ([1, 2], 2)
 
     def test_an_upsert_moves_a_crop_out_of_its_old_collection(self, make_index: Make) -> None:

@@ -104,7 +104,7 @@ def test_deleted_embeddings_leave_memory_before_they_are_a_quarter_of_it() -> No
     left = index.search(crops[0].embedding, 400, Filter("c"))
     assert {hit.sighting.id for hit in left.hits} == {crop.id for crop in crops[360:]}
     index.apply([], [crop.id for crop in crops], 1)
-    assert (held_rows(index), index._places, index._state.collections) == (0, {}, {})
+    assert (index._tables, index._places, index._state.collections) == ({}, {}, {})
 
 
 def test_updating_one_crop_forever_needs_no_more_memory() -> None:
