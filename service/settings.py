@@ -14,7 +14,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CLIP_SENET_", frozen=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 takes a free one.")
     data_dir: Path = Field(Path("data"), description="Folder of the embedded database and the stored crops.")
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; the embedded database where absent.")
     allow_unauthenticated_network: bool = Field(
@@ -22,22 +22,38 @@ class Settings(BaseSettings):
     )
 
     preset: str = Field("starter", description="Name of the model preset.")
-    weights: Path | None = Field(None, description="Weights file (safetensors); the shipped starter weights where absent.")
+    weights: Path | None = Field(
+        None, description="Weights file (safetensors); the shipped starter weights where absent."
+    )
     device: str = Field("auto", description="torch device: auto, cpu, cuda, cuda:1 ...")
-    torch_threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads of the model; 0 leaves torch's default.")
+    torch_threads: Annotated[int, Field(ge=0)] = Field(
+        0, description="CPU threads of the model; 0 leaves torch's default."
+    )
     batch_size: Annotated[int, Field(ge=1)] = Field(16, description="Crops embedded at once at most.")
-    queue_crops: Annotated[int, Field(ge=1)] = Field(256, description="Crops waiting for the model before 429 is answered.")
-    decode_workers: Annotated[int, Field(ge=1)] = 2
+    queue_crops: Annotated[int, Field(ge=1)] = Field(
+        256, description="Crops waiting for the model before 429 is answered."
+    )
+    decode_workers: Annotated[int, Field(ge=1)] = Field(2, description="Threads that decode pictures.")
 
-    max_body_bytes: Annotated[int, Field(ge=1)] = 256 * 2**20
-    max_image_bytes: Annotated[int, Field(ge=1)] = 20 * 2**20
-    max_image_pixels: Annotated[int, Field(ge=1)] = 50_000_000
-    min_image_side: Annotated[int, Field(ge=1)] = Field(8, description="Shortest side in pixels below which a crop shows nothing.")
-    clock_skew_s: Annotated[float, Field(ge=0)] = Field(60.0, description="How far in the future captured_at may lie, in seconds.")
+    max_body_bytes: Annotated[int, Field(ge=1)] = Field(256 * 2**20, description="Largest request, in bytes.")
+    max_image_bytes: Annotated[int, Field(ge=1)] = Field(20 * 2**20, description="Largest picture file, in bytes.")
+    max_image_pixels: Annotated[int, Field(ge=1)] = Field(50_000_000, description="Largest picture, in pixels.")
+    min_image_side: Annotated[int, Field(ge=1)] = Field(
+        8, description="Shortest side in pixels below which a crop shows nothing."
+    )
+    clock_skew_s: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="How far in the future captured_at may lie, in seconds."
+    )
 
-    follower_poll_s: Annotated[float, Field(gt=0)] = Field(0.5, description="Seconds between looks at the change log when nothing wakes it.")
-    min_sequence_wait_s: Annotated[float, Field(gt=0)] = Field(2.0, description="How long a search waits for min_sequence.")
-    rerank_candidates: Annotated[int, Field(ge=2, le=1000)] = Field(200, description="Top candidates that re-ranking looks at.")
+    follower_poll_s: Annotated[float, Field(gt=0)] = Field(
+        0.5, description="Seconds between looks at the change log when nothing wakes it."
+    )
+    min_sequence_wait_s: Annotated[float, Field(gt=0)] = Field(
+        2.0, description="How long a search waits for min_sequence."
+    )
+    rerank_candidates: Annotated[int, Field(ge=2, le=1000)] = Field(
+        200, description="Top candidates that re-ranking looks at."
+    )
     database_pool: Annotated[int, Field(ge=1)] = Field(5, description="Connections kept open to the database.")
     orphan_age_s: Annotated[float, Field(ge=0)] = Field(
         3600.0, description="Age in seconds at which a stored crop without a row is removed at start."

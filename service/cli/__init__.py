@@ -8,7 +8,7 @@ from service import __version__
 from service.cli.demo import demo
 from service.cli.ingest import ingest
 from service.cli.search import search
-from service.cli.serve import serve
+from service.cli.serve import ServeCommand, serve
 
 __all__ = ["app"]
 
@@ -37,7 +37,7 @@ def main(
     """Find a vehicle again on other cameras: serve, enroll crops, search."""
 
 
-app.command(no_args_is_help=False)(serve)
+app.command(cls=ServeCommand)(serve)
 app.command(no_args_is_help=True)(ingest)
 app.command(no_args_is_help=True)(search)
-app.command(no_args_is_help=False)(demo)
+app.command()(demo)

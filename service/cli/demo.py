@@ -44,7 +44,8 @@ def demo(
 ) -> None:
     """Start the service, enroll the sample vehicles, search for one of them, and stay up for you to try the console.
 
-    The sample is enrolled under fixed external ids: a second demo in the same folder finds it there.
+    The sample is enrolled under fixed external ids: a second demo in the same
+    folder finds it there.
 
     [bold]Examples[/bold]
 
@@ -54,7 +55,8 @@ def demo(
     As a check of an installation:
       clip-senet demo --once && echo works
 
-    [bold]Exit status[/bold] of --once: 0 the right vehicle came first, 1 another did, 2 the demo could not run.
+    [bold]Exit status[/bold] of --once: 0 the right vehicle came first, 1 another
+    did, 2 the demo could not run.
     """
     from service.cli.client import ServiceProblem, connect
 
@@ -169,6 +171,7 @@ def _show_search(client: "httpx.Client") -> bool:
 
 
 def _enroll(client: "httpx.Client", gallery: "Sequence[SampleCrop]") -> None:
+    from service.cli.client import ServiceProblem
     from service.cli.enrolling import CropFile, Enroller, Tally
 
     files = [CropFile(crop.path, _fields(crop.row)) for crop in gallery]
@@ -178,7 +181,8 @@ def _enroll(client: "httpx.Client", gallery: "Sequence[SampleCrop]") -> None:
     if tally.failure is not None:
         raise tally.failure
     if tally.rejected:
-        stop(f"{tally.rejected[0].file} was rejected: {tally.rejected[0].reason}", _CANNOT_RUN)
+        first = tally.rejected[0]
+        raise ServiceProblem(f"{first.file} was rejected", first.reason, code=first.code)
     before = f", {tally.duplicate} were there from before" if tally.duplicate else ""
     remarks.print(f"[green]✓[/green] {tally.enrolled} sample crops enrolled{before}")
 
@@ -208,5 +212,5 @@ def _fields(row: "Row") -> dict[str, Any]:
 
 def _advice(problem: "ServiceProblem", data_dir: Path) -> str:
     if problem.code in {"model_mismatch", "external_id_conflict"}:
-        return f"{problem} The folder {data_dir} is of an earlier version: remove it, or give another with --data-dir."
+        return f"{problem} The demo in {data_dir} is of another release: remove it with rm -r {data_dir} and run again."
     return f"{problem} The service's log is {data_dir / 'service.log'}."

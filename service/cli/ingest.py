@@ -72,8 +72,9 @@ def ingest(
 ) -> None:
     r"""Enroll vehicle crops from files and folders.
 
-    Each crop gets its path below PATH as external id. Therefore the same command run again takes up where it stopped:
-    what is enrolled already is counted as duplicate and costs no second row.
+    Each crop gets its path below PATH as external id. Therefore the same
+    command run again takes up where it stopped: what is enrolled already is
+    counted as duplicate and costs no second row.
 
     [bold]Examples[/bold]
 
@@ -84,14 +85,14 @@ def ingest(
       clip-senet ingest crops --pattern '(?P<vehicle>.+)_cam(?P<camera>\d+)\.jpg'
 
     Folders by camera, times in the name (gate-north/17_20261104_090312.jpg):
-      clip-senet ingest crops --pattern '(?P<camera>[^/]+)/(?P<track>\d+)_(?P<time>.+)\.jpg'
+      clip-senet ingest crops --pattern '(?P<camera>.+)/(?P<track>\d+)_(?P<time>.+)\.jpg'
       --time-format %Y%m%d_%H%M%S --timezone Europe/Berlin
 
     A table of what is known, and a list of what was refused:
       clip-senet ingest crops --manifest crops/manifest.csv --rejected refused.csv
 
-    [bold]Exit status[/bold] 0 all enrolled or enrolled before, 1 some rejected, 2 the service failed or the command is
-    wrong, 130 interrupted.
+    [bold]Exit status[/bold] 0 all enrolled or enrolled before, 1 some rejected,
+    2 the service failed or the command is wrong, 130 interrupted.
     """
     try:
         reader = None if pattern is None else NamePattern.parse(pattern, time_format, _zone(timezone))

@@ -59,7 +59,8 @@ def search(
 ) -> None:
     """Find where else a vehicle was seen, by one or more pictures of it.
 
-    Prints a ranked table. The score is the likeness of pictures, from -1 to 1, not proof that it is the same vehicle.
+    Prints a ranked table. The score is the likeness of pictures, from -1 to 1,
+    not proof that it is the same vehicle.
 
     [bold]Examples[/bold]
 
@@ -67,13 +68,14 @@ def search(
       clip-senet search car.jpg --camera-id gate-north
 
     One morning, two cameras, five results:
-      clip-senet search car.jpg -k 5 --only-camera 3 --only-camera 4 --from 2026-11-04T06:00:00Z
-      --to 2026-11-04T12:00:00Z
+      clip-senet search car.jpg -k 5 --only-camera 3 --only-camera 4
+      --from 2026-11-04T06:00:00Z --to 2026-11-04T12:00:00Z
 
     For another program:
       clip-senet search front.jpg rear.jpg --json | jq '.hits[].crop.id'
 
-    [bold]Exit status[/bold] 0 something was found, 1 nothing was, 2 the search failed.
+    [bold]Exit status[/bold] 0 something was found, 1 nothing was, 2 the search
+    failed.
     """
     fields = {
         "k": k,

@@ -7,10 +7,11 @@ import signal
 import socket
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from typer.core import TyperCommand
 
 from service import __version__
 from service.cli.terminal import out, stop
@@ -19,6 +20,22 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 _GRACE_S = 30
+
+
+class ServeCommand(TyperCommand):
+    """Lists every setting under its help; only when help is asked for, since it takes the settings' libraries."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer keeps their types to itself
+        """Write the help, settings included."""
+        from service.settings import Settings
+
+        prefix = Settings.model_config["env_prefix"]
+        lines = ["[bold]Settings in the environment[/bold]"]
+        for name, field in Settings.model_fields.items():
+            default = "" if field.default is None else f" [dim]default: {field.default}[/dim]"
+            lines.append(f"{prefix}{name.upper()}  {escape(field.description or '')}{default}")
+        self.epilog = "\n\n".join(lines)
+        super().format_help(ctx, formatter)
 
 
 def serve(
@@ -46,10 +63,10 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Run the service: API, console and, unless told otherwise, an embedded PostgreSQL.
+    r"""Run the service: API, console and, unless told otherwise, an embedded PostgreSQL.
 
-    Options go before the environment. The other settings are in the environment only, such as CLIP_SENET_DATABASE_URL,
-    CLIP_SENET_WEIGHTS, CLIP_SENET_PRESET, CLIP_SENET_DEVICE.
+    Options go before the environment. Every setting can be given there; they are
+    listed at the end.
 
     [bold]Examples[/bold]
 
@@ -60,7 +77,8 @@ def serve(
       clip-senet serve --port 9000 --data-dir /var/lib/clip-senet
 
     A PostgreSQL of your own:
-      CLIP_SENET_DATABASE_URL=postgresql+psycopg://user:secret@db/senet clip-senet serve
+      CLIP_SENET_DATABASE_URL=postgresql+psycopg://user:secret@db/senet \
+      clip-senet serve
 
     Ctrl-C stops it; requests already accepted are finished first.
     """

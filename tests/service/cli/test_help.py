@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from service import __version__
 from service.cli import app
+from service.settings import Settings
 
 COMMANDS = ["serve", "ingest", "search", "demo"]
 
@@ -24,6 +25,12 @@ def test_help_shows_every_option_and_an_example(command: str) -> None:
             assert name in result.output
         assert parameter.help, f"{parameter.name} says nothing"
     assert f"clip-senet {command}" in result.output.split("Examples")[1]
+
+
+def test_help_of_serve_lists_every_setting() -> None:
+    result = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"})
+    for name in Settings.model_fields:
+        assert f"CLIP_SENET_{name.upper()} " in result.output
 
 
 def test_version() -> None:

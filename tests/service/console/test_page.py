@@ -83,9 +83,8 @@ class TestSearch:
         assert first.locator(".rank").inner_text() == "1"
         assert float(first.locator(".number").inner_text()) == pytest.approx(1, abs=0.002)
         assert first.locator(".fill").evaluate("bar => bar.getBoundingClientRect().width") > 100
-        assert page.locator(".hit img").evaluate_all(
-            "all => all.slice(0, 4).every(one => one.complete && one.naturalWidth > 0)"
-        )
+        loaded = "[...document.querySelectorAll('.hit img')].slice(0, 4).every(one => one.naturalWidth > 0)"
+        page.wait_for_function(loaded)
         expect(page.locator("#summary")).to_contain_text("12 tracks, most similar first")
         expect(page.locator("#summary")).to_contain_text("not proof of identity")
         expect(page.locator(".how")).to_contain_text(
