@@ -105,6 +105,12 @@ def service_error_response(scope: Scope, error: ServiceError) -> JSONResponse:
     )
 
 
+def invalid_field(field: str, message: str) -> InvalidValueError:
+    """The error for one field that makes no sense."""
+    entry = {"code": InvalidValueError.code, "field": field, "detail": f"{field}: {message}"}
+    return InvalidValueError(entry["detail"], errors=[entry])
+
+
 async def _on_service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)  # noqa: S101 - narrows what add_exception_handler cannot type
     if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:

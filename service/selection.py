@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from index.contract import Filter
-from service.errors import InvalidValueError
 from service.gallery.schemas import DEFAULT_COLLECTION
+from service.problems import invalid_field
 from service.values import Name, Time, check_attributes, read_json
 
 
@@ -41,7 +41,7 @@ class Selection(BaseModel):
             InvalidValueError: A condition makes no sense.
         """
         if self.captured_from and self.captured_to and self.captured_from >= self.captured_to:
-            raise _invalid("to", "must be later than from")
+            raise invalid_field("to", "must be later than from")
         return Filter(
             collection=self.collection,
             camera_ids=frozenset(self.camera_ids) or None,
@@ -58,9 +58,4 @@ class Selection(BaseModel):
         try:
             return check_attributes(read_json(self.attributes, "attributes"))
         except ValueError as error:
-            raise _invalid("attributes", str(error)) from error
-
-
-def _invalid(field: str, message: str) -> InvalidValueError:
-    entry = {"code": InvalidValueError.code, "field": field, "detail": f"{field}: {message}"}
-    return InvalidValueError(entry["detail"], errors=[entry])
+            raise invalid_field("attributes", str(error)) from error

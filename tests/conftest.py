@@ -8,6 +8,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ import httpx
 import numpy as np
 import psycopg
 import pytest
+import pytest_asyncio
 import torch
 from PIL import Image
 from psycopg import sql
@@ -95,21 +97,21 @@ def untrained_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_settings(untrained_weights: Path, tmp_path: Path) -> Callable[..., Settings]:
-    """Settings of a service with the tiny network and its data in a folder of the test; `changes` are settings."""
+    """Settings of a service with the untrained network and its data in a folder of the test; `changes` are settings."""
+    return partial(_settings, untrained_weights, tmp_path / "data")
 
-    def make(**changes: object) -> Settings:
-        defaults = {
-            "data_dir": tmp_path / "data",
-            "weights": untrained_weights,
-            "preset": "tiny",
-            "device": "cpu",
-            "torch_threads": 1,
-            "batch_size": 4,
-            "follower_poll_s": 0.05,
-        }
-        return Settings.model_validate(defaults | changes)
 
-    return make
+def _settings(weights: Path, data_dir: Path, **changes: object) -> Settings:
+    defaults = {
+        "data_dir": data_dir,
+        "weights": weights,
+        "preset": "tiny",
+        "device": "cpu",
+        "torch_threads": 1,
+        "batch_size": 4,
+        "follower_poll_s": 0.05,
+    }
+    return Settings.model_validate(defaults | changes)
 
 
 @pytest.fixture(scope="session")
@@ -164,31 +166,66 @@ async def client(
         yield client
 
 
+@pytest.fixture(scope="module")
+def shared_postgres_url(postgres_server: str) -> Iterator[str]:
+    """SQLAlchemy URL of a migrated database that the tests of a module share."""
+    yield from _fresh_database(postgres_server, "template")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_client(
+    serve: Serve, untrained_weights: Path, shared_postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of a service that the tests of a module share; they run in the module's event loop."""
+    folder = tmp_path_factory.mktemp("service")
+    async with serve(_settings(untrained_weights, folder, database_url=shared_postgres_url)) as client:
+        yield client
+
+
 Enroll = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture
 def enroll(client: httpx.AsyncClient, make_jpeg: Callable[..., bytes]) -> Enroll:
     """Enrolls pictures over HTTP: integers are seeds of `make_jpeg`, bytes are files; `fields` are form fields."""
+    return partial(_enroll, client, make_jpeg)
 
-    async def post(*pictures: int | bytes, items: object = None, **fields: object) -> httpx.Response:
-        data = {"camera_id": "camera-1", **fields}
-        if items is not None:
-            data["items"] = items if isinstance(items, str) else json.dumps(items)
-        files = [("images", ("crop", make_jpeg(one) if isinstance(one, int) else one)) for one in pictures]
-        return await client.post(
-            "/gallery", files=files, data={key: value for key, value in data.items() if value is not None}
-        )
 
-    return post
+@pytest.fixture(scope="module")
+def enroll_shared(shared_client: httpx.AsyncClient, make_jpeg: Callable[..., bytes]) -> Enroll:
+    """As `enroll`, in the service that the module shares."""
+    return partial(_enroll, shared_client, make_jpeg)
 
 
 @pytest.fixture
 def search(client: httpx.AsyncClient, make_jpeg: Callable[..., bytes]) -> Enroll:
     """Searches by pictures over HTTP: integers are seeds of `make_jpeg`, bytes are files; `fields` are form fields."""
+    return partial(_search, client, make_jpeg)
 
-    async def post(*pictures: int | bytes, **fields: object) -> httpx.Response:
-        files = [("images", ("query", make_jpeg(one) if isinstance(one, int) else one)) for one in pictures]
-        return await client.post("/search", files=files, data=fields)
 
-    return post
+@pytest.fixture(scope="module")
+def search_shared(shared_client: httpx.AsyncClient, make_jpeg: Callable[..., bytes]) -> Enroll:
+    """As `search`, in the service that the module shares."""
+    return partial(_search, shared_client, make_jpeg)
+
+
+async def _enroll(
+    client: httpx.AsyncClient,
+    make_jpeg: Callable[..., bytes],
+    *pictures: int | bytes,
+    items: object = None,
+    **fields: object,
+) -> httpx.Response:
+    data = {"camera_id": "camera-1", **fields}
+    if items is not None:
+        data["items"] = items if isinstance(items, str) else json.dumps(items)
+    files = [("images", ("crop", make_jpeg(one) if isinstance(one, int) else one)) for one in pictures]
+    given = {name: value for name, value in data.items() if value is not None}
+    return await client.post("/gallery", files=files, data=given)
+
+
+async def _search(
+    client: httpx.AsyncClient, make_jpeg: Callable[..., bytes], *pictures: int | bytes, **fields: object
+) -> httpx.Response:
+    files = [("images", ("query", make_jpeg(one) if isinstance(one, int) else one)) for one in pictures]
+    return await client.post("/search", files=files, data=fields)

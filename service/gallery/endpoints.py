@@ -50,7 +50,7 @@ async def enroll_crops(
     return await Enrolment(runtime, form.collection, len(form.images)).run(request, form.images, fields)
 
 
-@router.get("", operation_id="list_gallery", summary="List enrolled crops", responses=problems(404, 422, 503))
+@router.get("", operation_id="list_gallery", summary="List enrolled crops", responses=problems(400, 404, 422, 503))
 async def list_gallery(runtime: CurrentRuntime, query: Annotated[GalleryQuery, Query()]) -> CropPage:
     """Crops that meet every condition given, newest enrolment first."""
     records, cursor = await page_of_crops(

@@ -38,7 +38,7 @@ from service.gallery.schemas import (
     EnrolmentForm,
     latest_time,
 )
-from service.problems import validation_entry
+from service.problems import invalid_field, validation_entry
 from service.runtime import Runtime
 from service.values import read_json
 
@@ -275,8 +275,7 @@ def fields_of(form: EnrolmentForm) -> list[Any]:
     common |= {name: read_json(text, name) for name in _COMMON_JSON if (text := getattr(form, name)) is not None}
     items = [None] * len(form.images) if form.items is None else read_json(form.items, "items")
     if not isinstance(items, list) or len(items) != len(form.images):
-        detail = f"items: must be a JSON list with one object for each of the {len(form.images)} images"
-        raise InvalidValueError(detail, errors=[{"code": InvalidValueError.code, "field": "items", "detail": detail}])
+        raise invalid_field("items", f"must be a JSON list with one object for each of the {len(form.images)} images")
     return [_merged(common, item) for item in items]
 
 

@@ -17,10 +17,11 @@ from index.recheck import allows
 from service.disconnect import unless_gone
 from service.embedding import Lane
 from service.embedding.prepare import PreparedCrop
-from service.errors import IndexBehindError, InvalidValueError, ModelMismatchError, ServiceError, UnavailableError
+from service.errors import IndexBehindError, ModelMismatchError, ServiceError, UnavailableError
 from service.gallery.repository import CropRecord, GalleryRepository
 from service.gallery.schemas import CropView
 from service.gallery.service import no_collection
+from service.problems import invalid_field
 from service.runtime import Runtime
 from service.search.ranking import Query, Ranked, Ranking, rank
 from service.search.repository import AuditRepository
@@ -87,7 +88,7 @@ async def search_by_image(runtime: Runtime, request: Request, form: SearchForm) 
 def _where(form: SearchForm) -> Filter:
     where = form.where()
     if form.exclude_same_camera and form.camera_id is None:
-        raise InvalidValueError("exclude_same_camera: needs camera_id, the camera that saw the query")
+        raise invalid_field("exclude_same_camera", "needs camera_id, the camera that saw the query")
     if form.camera_id is None or form.exclude_same_camera is False:
         return where
     return replace(where, exclude_camera_ids=where.exclude_camera_ids | {form.camera_id})
@@ -128,7 +129,7 @@ async def _query_vector(runtime: Runtime, crops: Sequence[PreparedCrop]) -> NDAr
     mean = np.mean(vectors, axis=0, dtype=np.float64)
     length = float(np.linalg.norm(mean))
     if length < _SMALLEST_MEAN:
-        raise InvalidValueError("images: show nothing in common; send crops of one vehicle")
+        raise invalid_field("images", "show nothing in common; send crops of one vehicle")
     unit: NDArray[np.float32] = np.asarray(mean / length, dtype=np.float32)
     return unit
 

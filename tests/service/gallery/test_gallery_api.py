@@ -1,0 +1,121 @@
+"""Reading and deleting crops over HTTP."""
+
+import io
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from PIL import Image
+
+from service.errors import NotFoundError
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Post = Callable[..., Awaitable[httpx.Response]]
+
+
+async def ids_of(client: httpx.AsyncClient, **query: object) -> list[str]:
+    answer = await client.get("/gallery", params=query)
+    assert answer.status_code == 200, answer.text
+    return [item["id"] for item in answer.json()["items"]]
+
+
+class TestList:
+    async def test_pages_newest_first(self, shared_client: httpx.AsyncClient, enroll_shared: Post) -> None:
+        enrolled = [item["id"] for item in (await enroll_shared(*range(7), collection="paged")).json()["items"]]
+        seen, cursor = [], None
+        while True:
+            query = {"collection": "paged", "limit": 3} | ({"cursor": cursor} if cursor else {})
+            page = (await shared_client.get("/gallery", params=query)).json()
+            assert len(page["items"]) <= 3
+            seen += [item["id"] for item in page["items"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert seen == enrolled[::-1]
+
+    async def test_conditions(self, shared_client: httpx.AsyncClient, enroll_shared: Post) -> None:
+        items = [
+            {"camera_id": "a", "captured_at": "2026-01-01T10:00:00Z", "vehicle_id": "v1", "external_id": "e1"},
+            {"camera_id": "b", "captured_at": "2026-01-01T11:00:00Z", "attributes": {"axles": 2, "taxi": True}},
+            {"camera_id": "c", "attributes": {"axles": 2.0}},
+        ]
+        answer = await enroll_shared(1, 2, 3, items=items, collection="conditions")
+        a, b, c = (item["id"] for item in answer.json()["items"])
+        for query, expected in [
+            ({}, [c, b, a]),
+            ({"camera_ids": ["a", "c"]}, [c, a]),
+            ({"exclude_camera_ids": "a"}, [c, b]),
+            ({"from": "2026-01-01T10:00:00Z", "to": "2026-01-01T11:00:00Z"}, [a]),
+            ({"from": "2026-01-01T12:00:00+02:00"}, [b, a]),
+            ({"to": "2026-01-01T10:00:00Z"}, []),
+            ({"vehicle_ids": "v1"}, [a]),
+            ({"attributes": '{"axles": 2}'}, [c, b]),
+            ({"attributes": '{"axles": 2, "taxi": true}'}, [b]),
+            ({"external_id": "e1"}, [a]),
+            ({"external_id": "e2"}, []),
+        ]:
+            assert await ids_of(shared_client, collection="conditions", **query) == expected, query
+
+
+class TestDelete:
+    async def test_is_gone_everywhere(
+        self, shared_client: httpx.AsyncClient, enroll_shared: Post, search_shared: Post
+    ) -> None:
+        answer = await enroll_shared(1, 2, collection="deletion", external_id=None)
+        first, second = (item["id"] for item in answer.json()["items"])
+        deleted = await shared_client.delete(f"/gallery/{first}")
+        assert (deleted.status_code, deleted.content) == (204, b"")
+        hits = (await search_shared(1, collection="deletion")).json()["hits"]
+        assert [hit["crop"]["id"] for hit in hits] == [second]
+        assert await ids_of(shared_client, collection="deletion") == [second]
+        for method, path in [("GET", ""), ("GET", "/image"), ("DELETE", "")]:
+            assert (await shared_client.request(method, f"/gallery/{first}{path}")).status_code == 404
+        with pytest.raises(NotFoundError):
+            await shared_client._transport.app.state.runtime.store.get(UUID(first))
+
+    async def test_the_external_id_is_free_again(self, shared_client: httpx.AsyncClient, enroll_shared: Post) -> None:
+        first = (await enroll_shared(1, collection="again", external_id="a")).json()["items"][0]["id"]
+        await shared_client.delete(f"/gallery/{first}")
+        again = (await enroll_shared(2, collection="again", external_id="a")).json()["items"][0]
+        assert again["status"] == "enrolled"
+        assert again["id"] != first
+
+
+class TestImage:
+    @pytest_asyncio.fixture(loop_scope="module")
+    async def crop_id(self, enroll_shared: Post, make_jpeg: Callable[..., bytes]) -> str:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        exif[0x010E] = "a secret place"
+        data = make_jpeg(1, (200, 100), exif=exif)
+        return str((await enroll_shared(data, collection="images")).json()["items"][0]["id"])
+
+    async def test_is_upright_shrunk_and_without_metadata(self, shared_client: httpx.AsyncClient, crop_id: str) -> None:
+        for query, size in [("", (100, 200)), ("?size=50", (25, 50)), ("?size=4096", (100, 200))]:
+            answer = await shared_client.get(f"/gallery/{crop_id}/image{query}")
+            assert answer.headers["Content-Type"] == "image/jpeg"
+            picture = Image.open(io.BytesIO(answer.content))
+            assert picture.size == size
+            assert not picture.getexif()
+            assert b"secret" not in answer.content
+
+    async def test_is_asked_for_again_but_not_sent_again(self, shared_client: httpx.AsyncClient, crop_id: str) -> None:
+        first = await shared_client.get(f"/gallery/{crop_id}/image?size=50")
+        assert "private" in first.headers["Cache-Control"]
+        etag = first.headers["ETag"]
+        again = await shared_client.get(
+            f"/gallery/{crop_id}/image?size=50", headers={"If-None-Match": f'"x", W/{etag}'}
+        )
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", etag)
+        other = await shared_client.get(f"/gallery/{crop_id}/image?size=60", headers={"If-None-Match": etag})
+        assert other.status_code == 200
+        await shared_client.delete(f"/gallery/{crop_id}")
+        gone = await shared_client.get(f"/gallery/{crop_id}/image?size=50", headers={"If-None-Match": etag})
+        assert gone.status_code == 404
+
+    @pytest.mark.parametrize("size", ["0", "-1", "15", "4097", "large", "1e3"])
+    async def test_size_is_bounded(self, shared_client: httpx.AsyncClient, crop_id: str, size: str) -> None:
+        assert (await shared_client.get(f"/gallery/{crop_id}/image?size={size}")).status_code == 422

@@ -1,0 +1,109 @@
+"""The application as a whole: its description, its documentation, its guard at start."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from service.app import create_app, refuse_open_network
+from service.errors import UnavailableError
+from service.settings import Settings
+
+OPERATIONS = {
+    "enroll_crops": ("post", "/gallery", {201, 400, 409, 413, 422, 429, 503}),
+    "list_gallery": ("get", "/gallery", {200, 400, 404, 422, 503}),
+    "get_crop": ("get", "/gallery/{crop_id}", {200, 404, 422, 503}),
+    "delete_crop": ("delete", "/gallery/{crop_id}", {204, 404, 422, 503}),
+    "get_crop_image": ("get", "/gallery/{crop_id}/image", {200, 304, 404, 422, 503}),
+    "search_by_image": ("post", "/search", {200, 400, 404, 409, 413, 415, 422, 429, 503}),
+    "list_cameras": ("get", "/cameras", {200, 404, 422, 503}),
+    "get_health": ("get", "/healthz", {200}),
+    "get_readiness": ("get", "/readyz", {200, 503}),
+}
+
+
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    return create_app(Settings()).openapi()
+
+
+class TestDescription:
+    def test_operations_and_their_answers(self, description: dict[str, Any]) -> None:
+        found = {
+            operation["operationId"]: (method, path, {int(status) for status in operation["responses"]})
+            for path, operations in description["paths"].items()
+            for method, operation in operations.items()
+        }
+        assert found == OPERATIONS
+
+    def test_version(self, description: dict[str, Any]) -> None:
+        assert description["openapi"].startswith("3.1.")
+
+    def test_every_operation_is_explained(self, description: dict[str, Any]) -> None:
+        for operations in description["paths"].values():
+            for operation in operations.values():
+                assert operation["summary"]
+                assert operation["description"]
+                assert "\n" not in operation["summary"]
+
+    def test_errors_are_problem_details(self, description: dict[str, Any]) -> None:
+        for operations in description["paths"].values():
+            for operation in operations.values():
+                for status, answer in operation["responses"].items():
+                    if int(status) >= 400:
+                        (media_type,) = answer["content"]
+                        assert media_type == "application/problem+json"
+                        assert answer["content"][media_type]["schema"] == {"$ref": "#/components/schemas/Problem"}
+                    if int(status) in (429, 503):
+                        assert "Retry-After" in answer["headers"]
+
+    @pytest.mark.parametrize(("form", "most"), [("EnrolmentForm", 64), ("SearchForm", 16)])
+    def test_uploads_are_binary(self, description: dict[str, Any], form: str, most: int) -> None:
+        images = description["components"]["schemas"][form]["properties"]["images"]
+        assert images["items"] == {"type": "string", "format": "binary"}
+        assert (images["minItems"], images["maxItems"]) == (1, most)
+        path = {"EnrolmentForm": "/gallery", "SearchForm": "/search"}[form]
+        assert list(description["paths"][path]["post"]["requestBody"]["content"]) == ["multipart/form-data"]
+
+    def test_every_reference_leads_somewhere(self, description: dict[str, Any]) -> None:
+        def references(node: Any) -> set[str]:
+            if isinstance(node, dict):
+                own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+                return own.union(*(references(value) for value in node.values()))
+            return set().union(*map(references, node)) if isinstance(node, list) else set()
+
+        schemas = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
+        assert references(description) <= schemas
+
+
+async def test_documentation_needs_no_other_host() -> None:
+    transport = httpx.ASGITransport(app=create_app(Settings()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        page = await client.get("/docs")
+        assert page.status_code == 200
+        assert "//" not in page.text.replace("<!doctype html>", "")
+        assert "<script>" not in page.text
+        for name, media_type in [
+            ("swagger-ui-bundle.js", "text/javascript"),
+            ("swagger-ui.css", "text/css"),
+            ("start.js", "text/javascript"),
+            ("favicon.png", "image/png"),
+        ]:
+            assert f"docs/assets/{name}" in page.text
+            asset = await client.get(f"/docs/assets/{name}")
+            assert asset.status_code == 200
+            assert asset.headers["Content-Type"].startswith(media_type)
+        assert (await client.get("/docs/assets/..%2f__init__.py")).status_code == 404
+
+
+class TestOpenNetwork:
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+    def test_loopback_is_fine(self, host: str) -> None:
+        refuse_open_network(Settings(host=host))
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])  # noqa: S104
+    def test_anything_else_is_refused_unless_chosen(self, host: str, caplog: pytest.LogCaptureFixture) -> None:
+        with pytest.raises(UnavailableError, match="no key"):
+            refuse_open_network(Settings(host=host))
+        refuse_open_network(Settings(host=host, allow_unauthenticated_network=True))
+        assert "NO KEY" in caplog.text

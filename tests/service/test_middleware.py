@@ -1,0 +1,137 @@
+"""What every request passes, on a small application of the test's own."""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import FastAPI, Form, Request
+from starlette.middleware import Middleware
+from starlette.responses import StreamingResponse
+
+from service.middleware import BodyLimitMiddleware, RequestContextMiddleware
+from service.problems import install_problem_handlers
+
+LIMIT = 1000
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI(middleware=[Middleware(RequestContextMiddleware), Middleware(BodyLimitMiddleware, max_bytes=LIMIT)])
+    install_problem_handlers(app)
+
+    @app.post("/echo")
+    async def echo(request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/form")
+    async def form(text: Annotated[str, Form()]) -> int:
+        return len(text)
+
+    @app.get("/fail")
+    async def fail() -> None:
+        raise ValueError("secret of the implementation")
+
+    @app.get("/break")
+    async def break_off() -> StreamingResponse:
+        async def part() -> AsyncIterator[bytes]:
+            yield b"beginning"
+            raise ValueError("in the middle")
+
+        return StreamingResponse(part())
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://service") as client:
+        yield client
+
+
+class TestRequestId:
+    @pytest.mark.parametrize("given", ["abc", "019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071", "a" * 128])
+    async def test_a_sane_one_is_kept(self, client: httpx.AsyncClient, given: str) -> None:
+        answer = await client.get("/nowhere", headers={"X-Request-Id": given})
+        assert answer.headers["X-Request-Id"] == given
+        assert answer.json()["request_id"] == given
+
+    @pytest.mark.parametrize("given", ["", "a" * 129, "with space", "<script>", 'quote"'])
+    async def test_another_is_replaced(self, client: httpx.AsyncClient, given: str) -> None:
+        answer = await client.post("/echo", headers={"X-Request-Id": given})
+        assert answer.headers["X-Request-Id"] != given
+        assert len(answer.headers["X-Request-Id"]) == 36
+
+
+class TestBodyLimit:
+    async def test_at_the_limit(self, client: httpx.AsyncClient) -> None:
+        assert (await client.post("/echo", content=bytes(LIMIT))).json() == LIMIT
+
+    async def test_declared_too_long(self, client: httpx.AsyncClient) -> None:
+        answer = await client.post("/echo", content=bytes(LIMIT + 1))
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+    @pytest.mark.parametrize("path", ["/echo", "/form"])
+    async def test_chunks_too_long(self, client: httpx.AsyncClient, path: str) -> None:
+        sent = 0
+
+        async def chunks() -> AsyncIterator[bytes]:
+            nonlocal sent
+            yield b'--boundary\r\nContent-Disposition: form-data; name="text"\r\n\r\n'
+            for _ in range(100):
+                sent += 100
+                yield b"x" * 100
+
+        answer = await client.post(
+            path, content=chunks(), headers={"Content-Type": "multipart/form-data; boundary=boundary"}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        assert sent <= LIMIT
+
+
+class TestErrors:
+    async def test_an_unexpected_error_is_named_but_not_shown(
+        self, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        answer = await client.get("/fail")
+        assert answer.status_code == 500
+        assert answer.json()["code"] == "internal_error"
+        assert "secret" not in answer.text
+        request_id = answer.headers["X-Request-Id"]
+        assert answer.json()["request_id"] == request_id
+        (record,) = [record for record in caplog.records if record.exc_info and request_id in record.getMessage()]
+        assert "secret of the implementation" in str(record.exc_info[1])
+
+    async def test_an_answer_already_begun_is_broken_off(self, client: httpx.AsyncClient) -> None:
+        with pytest.raises(ValueError, match="in the middle"):
+            await client.get("/break")
+
+    @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/echo", 405)])
+    async def test_every_error_is_a_problem(
+        self, client: httpx.AsyncClient, method: str, path: str, status: int
+    ) -> None:
+        answer = await client.request(method, path)
+        assert answer.status_code == status
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert set(answer.json()) == {"type", "title", "status", "detail", "code", "request_id", "errors"}
+        assert answer.json()["status"] == status
+
+
+async def test_security_headers_are_on_every_answer(client: httpx.AsyncClient) -> None:
+    for path in ("/nowhere", "/fail"):
+        headers = (await client.get(path)).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "unsafe" not in headers["Content-Security-Policy"]
+
+
+async def test_the_access_log_holds_no_query(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "service.access")
+    answer = await client.get("/nowhere?vehicle_ids=secret")
+    (record,) = [record for record in caplog.records if record.name == "service.access"]
+    entry = json.loads(record.getMessage())
+    assert entry.pop("took_ms") >= 0
+    assert entry == {
+        "request_id": answer.headers["X-Request-Id"],
+        "client": "127.0.0.1",
+        "method": "GET",
+        "path": "/nowhere",
+        "status": 404,
+    }
