@@ -13,17 +13,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Scope
 
-from service.errors import InvalidValueError, NotFoundError, ServiceError
+from service.errors import InvalidValueError, MalformedRequestError, NotFoundError, ServiceError, TooLargeError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:clip-senet:problem:"
-_CODES = {
-    400: "malformed_request",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "too_large",
-    415: "unsupported_type",
-}
+# Errors that the framework finds, under the names of our own: one code, one title.
+_FRAMEWORK_ERRORS = {error.status: error for error in (MalformedRequestError, NotFoundError, TooLargeError)}
 
 logger = logging.getLogger(__name__)
 
@@ -126,11 +121,12 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
         detail = f"There is nothing at {request.method} {request.url.path}; /docs lists the routes."
     elif error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.url.path} does not answer {request.method}."
+    known = _FRAMEWORK_ERRORS.get(error.status_code)
     return problem_response(
         request.scope,
         status=error.status_code,
-        code=_CODES.get(error.status_code, phrase.lower().replace(" ", "_")),
-        title=phrase,
+        code=known.code if known else phrase.lower().replace(" ", "_"),
+        title=known.title if known else phrase,
         detail=detail,
         headers=error.headers,
     )

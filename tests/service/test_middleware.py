@@ -83,6 +83,7 @@ class TestBodyLimit:
             path, content=chunks(), headers={"Content-Type": "multipart/form-data; boundary=boundary"}
         )
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        assert answer.json()["title"] == (await client.post("/echo", content=bytes(LIMIT + 1))).json()["title"]
         assert sent <= LIMIT
 
 

@@ -103,6 +103,13 @@ class TestDamage:
         with pytest.raises(UndecodableImageError):
             decoder.decode(bytes(data))
 
+    def test_png_data_under_a_wrong_checksum(self, decoder: ImageDecoder) -> None:
+        good = png(32, 32, bytes(33 * 32))
+        end = good.index(b"IEND") - 4
+        assert decoder.decode(good)
+        with pytest.raises(UndecodableImageError):
+            decoder.decode(good[: end - 4] + b"\x00\x00\x00\x00" + good[end:])
+
     def test_damaged_png_data_under_a_right_checksum(self, decoder: ImageDecoder) -> None:
         header = struct.pack(">IIBBBBB", 32, 32, 8, 0, 0, 0, 0)
         broken = b"\x78\x9c" + b"\xff" * 200
@@ -131,6 +138,7 @@ class TestLimits:
         with pytest.raises(TooLargeError, match="pixels"):
             decoder.decode(png(20_000, 20_000, b""))
 
+    @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # outside of tests it is only a warning
     def test_one_pixel_too_many(self, decoder: ImageDecoder) -> None:
         assert decoder.decode(png(1000, 1000, bytes(1001 * 1000))).picture.size == (1000, 1000)
         with pytest.raises(TooLargeError):
