@@ -141,17 +141,19 @@ def _announce(settings: "Settings", port: int) -> None:
 def _database(settings: "Settings") -> str:
     if settings.database_url is None:
         return f"embedded PostgreSQL in {settings.database_dir}"
-    from sqlalchemy import make_url
+    from service.database.engine import postgres_url
 
-    return make_url(settings.database_url.get_secret_value()).render_as_string(hide_password=True)
+    try:
+        return postgres_url(settings.database_url.get_secret_value()).render_as_string(hide_password=True)
+    except ValueError as error:
+        stop(f"Cannot start: {error}", 1)
 
 
 def _run(settings: "Settings", listener: socket.socket) -> None:
-    # These bring the model's libraries, which take seconds: everything above is said before.
     from model.errors import ModelError
-    from service.app import refuse_open_network
     from service.database.migrate import SchemaError
     from service.errors import ServiceError
+    from service.exposure import refuse_open_network
 
     try:
         refuse_open_network(settings)
@@ -174,6 +176,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
     """
     import uvicorn
 
+    # This brings the model's libraries, which take seconds: what can be refused without them has been.
     from service.app import create_app
 
     class Server(uvicorn.Server):

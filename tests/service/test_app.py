@@ -5,8 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.app import create_app, refuse_open_network
-from service.errors import UnavailableError
+from service.app import create_app
 from service.settings import Settings
 
 OPERATIONS = {
@@ -94,16 +93,3 @@ async def test_documentation_needs_no_other_host() -> None:
             assert asset.status_code == 200
             assert asset.headers["Content-Type"].startswith(media_type)
         assert (await client.get("/docs/assets/..%2f__init__.py")).status_code == 404
-
-
-class TestOpenNetwork:
-    @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-    def test_loopback_is_fine(self, host: str) -> None:
-        refuse_open_network(Settings(host=host))
-
-    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])  # noqa: S104
-    def test_anything_else_is_refused_unless_chosen(self, host: str, caplog: pytest.LogCaptureFixture) -> None:
-        with pytest.raises(UnavailableError, match="no key"):
-            refuse_open_network(Settings(host=host))
-        refuse_open_network(Settings(host=host, allow_unauthenticated_network=True))
-        assert "NO KEY" in caplog.text
