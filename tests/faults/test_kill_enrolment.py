@@ -1,7 +1,7 @@
 """kill -9 in the middle of enrolment: what was acknowledged is found, what was not is not half there.
 
-The service runs as a process of its own with the embedded PostgreSQL. CLIP_SENET_FAULT_ROUNDS sets how often it is
-killed.
+The service runs as a process of its own with the embedded PostgreSQL, in slow motion, so that the kill falls between
+any two steps. CLIP_SENET_FAULT_ROUNDS sets how often it is killed, CLIP_SENET_FAULT_SEED when.
 """
 
 import os
@@ -35,7 +35,7 @@ MakeJpeg = Callable[..., bytes]
 
 @dataclass
 class Service:
-    """`clip-senet serve` with its data in `folder`, started and killed at will."""
+    """The service with its data in `folder`, started and killed at will."""
 
     folder: Path
     weights: Path
@@ -54,7 +54,8 @@ class Service:
             "ORPHAN_AGE_S": "0",  # nobody else enrolls while it starts, so every file without a row is an orphan
         }
         environment = {**os.environ, **{f"CLIP_SENET_{name}": value for name, value in settings.items()}}
-        command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "--data-dir", str(self.folder)]
+        program = Path(__file__).with_name("slow_service.py")
+        command = [sys.executable, str(program), "serve", "--port", str(port), "--data-dir", str(self.folder)]
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_TIMEOUT_S
