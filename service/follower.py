@@ -137,8 +137,10 @@ class Follower:
             else:
                 self._note(None, refused=False)
                 pause_s = self._poll_s
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes in the moment of waking.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._woken.wait()
             self._woken.clear()
 
     def _note(self, problem: str | None, *, refused: bool) -> None:

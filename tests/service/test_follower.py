@@ -356,6 +356,17 @@ async def test_a_change_log_that_went_back_is_loaded_anew(database: Database, en
         assert _held(follower).keys() == {kept.id}
 
 
+async def test_stopping_at_any_moment_ends(database: Database) -> None:
+    """Also in the very moment in which it is woken."""
+    async with asyncio.timeout(20):
+        for turns in range(20):
+            async with _following(database, poll_s=60) as follower:
+                await asyncio.sleep(0.01)
+                follower.wake()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+
+
 async def test_stopping_waits_for_the_step_that_is_being_applied(database: Database, enrol: Enrol) -> None:
     entered, finished = asyncio.Event(), []
     loop = asyncio.get_running_loop()

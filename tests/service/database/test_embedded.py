@@ -257,6 +257,20 @@ def test_a_broken_pid_file_is_not_believed(folder: Path, embedded: Embedded, con
     assert _sql(embedded(folder).start(), "SELECT 1") == [(1,)]
 
 
+def test_a_server_told_to_stop_as_it_recovers_is_stopped(
+    folder: Path, embedded: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backend dies, the server starts to recover, and may never hear the word to stop in good order."""
+    monkeypatch.setattr("service.database.embedded.STOP_TIMEOUT_S", 3)
+    server = embedded(folder)
+    url = server.start()
+    (child, *_) = psutil.Process(_postmaster(folder)).children()
+    child.kill()
+    server.stop()
+    assert _processes(folder) == []
+    assert embedded(folder).start() == url
+
+
 def test_the_last_of_several_processes_stops_the_server(folder: Path, start_owner: StartOwner) -> None:
     first, second = start_owner(folder), start_owner(folder)
     url = _url(first)
