@@ -57,8 +57,10 @@ def _measure(
 
 def _figure_table(results: dict[str, CrossCamera]) -> Table:
     table = Table(title="Query one camera, gallery the other (percent)")
-    for column in ("model", "type", "queries", "mAP", "R1", "R5", "R10"):
-        table.add_column(column, justify="left" if column in ("model", "type") else "right")
+    table.add_column("model", overflow="fold")
+    table.add_column("type")
+    for column in ("queries", "mAP", "R1", "R5", "R10"):
+        table.add_column(column, justify="right")
     for name, result in results.items():
         for kind, row in result.figures().items():
             shares = (f"{row[column]:.1f}" for column in ("mAP", "R1", "R5", "R10"))
@@ -69,7 +71,7 @@ def _figure_table(results: dict[str, CrossCamera]) -> Table:
 def _score_table(results: dict[str, CrossCamera]) -> Table:
     points = (0.05, 0.25, 0.5, 0.75, 0.95)
     table = Table(title="Cosine of pairs across cameras, quantiles")
-    table.add_column("model")
+    table.add_column("model", overflow="fold")
     table.add_column("pairs")
     for point in points:
         table.add_column(f"{100 * point:.0f} %", justify="right")

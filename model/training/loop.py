@@ -191,7 +191,7 @@ class _Run:
     @contextlib.contextmanager
     def _progress(self, epoch: int) -> Iterator[Any]:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(*columns, console=self.console, transient=True, disable=not self.console.is_terminal) as progress:
             task = progress.add_task(f"epoch {epoch}/{self.recipe.epochs}", total=self.data.batches)
             yield lambda: progress.advance(task)
 

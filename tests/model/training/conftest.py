@@ -19,13 +19,13 @@ MakeRecipe = Callable[..., Recipe]
 def make_crops(tmp_path: Path) -> MakeCrops:
     """Vehicles as two patches of colour each, seen by two cameras with noise of their own."""
 
-    def make(vehicles: int, first: int = 0, cameras: int = 2) -> Crops:
+    def make(vehicles: int, first: int = 0, noise: int = 25) -> Crops:
         crops = []
         for number in range(first, first + vehicles):
             colours = np.random.default_rng(number).integers(0, 256, (2, 3))
-            for camera in range(cameras):
-                noise = np.random.default_rng((number, camera)).integers(-25, 26, (40, 48, 3))
-                picture = np.repeat(colours, 20, axis=0)[:, None, :] + noise
+            for camera in range(2):
+                grain = np.random.default_rng((number, camera)).integers(-noise, noise + 1, (40, 48, 3))
+                picture = np.repeat(colours, 20, axis=0)[:, None, :] + grain
                 path = tmp_path / f"{number}_{camera}.png"
                 Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(path)
                 crops.append(LabelledCrop(path, f"vehicle {number}", f"camera {camera}"))
