@@ -173,10 +173,8 @@ class TestTruth:
             best = (await search_shared(seed, collection="own", k=1)).json()["hits"][0]
             assert best["crop"]["id"] == item["id"]
 
-    async def test_min_sequence_not_reached(
-        self, search_shared: Post, runtime: Runtime, city: dict[str, str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        reached = runtime.follower.sequence
+    async def test_min_sequence_not_reached(self, search_shared: Post, runtime: Runtime, city: dict[str, str]) -> None:
+        reached = runtime.committed_sequence
         assert (await search_shared(100, collection="city", min_sequence=reached)).status_code == 200
         answer = await search_shared(100, collection="city", min_sequence=reached + 1)
         assert (answer.status_code, answer.json()["code"]) == (409, "index_behind")
