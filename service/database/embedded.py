@@ -140,7 +140,7 @@ class EmbeddedPostgres:
             self._pg_ctl(STOP_TIMEOUT_S, "-m", "fast", "stop")
         except SubprocessError:
             logger.warning("The embedded database in %s does not stop; it is stopped at once", self._folder)
-            self._pg_ctl(STOP_TIMEOUT_S, "-m", "immediate", "stop")
+            self._pg_ctl(START_TIMEOUT_S, "-m", "immediate", "stop")
 
     def _create_cluster(self) -> None:
         """Make the cluster beside its place and move it there: a killed initdb leaves nothing that looks done."""
