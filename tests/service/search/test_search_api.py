@@ -173,6 +173,19 @@ class TestTruth:
             best = (await search_shared(seed, collection="own", k=1)).json()["hits"][0]
             assert best["crop"]["id"] == item["id"]
 
+    async def test_never_answers_from_before_its_own_writes(
+        self, enroll_shared: Post, search_shared: Post, runtime: Runtime
+    ) -> None:
+        await enroll_shared(500, collection="behind")
+        await runtime.follower.stop()
+        try:
+            await enroll_shared(501, collection="behind")
+            answer = await search_shared(501, collection="behind")
+            assert (answer.status_code, answer.json()["code"]) == (409, "index_behind")
+        finally:
+            await runtime.follower.start()
+        assert len((await search_shared(501, collection="behind")).json()["hits"]) == 2
+
     async def test_min_sequence_not_reached(self, search_shared: Post, runtime: Runtime, city: dict[str, str]) -> None:
         reached = runtime.committed_sequence
         assert (await search_shared(100, collection="city", min_sequence=reached)).status_code == 200
