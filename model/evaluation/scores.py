@@ -43,6 +43,6 @@ def pair_scores(embeddings: NDArray[np.float32], vehicles: NDArray[np.str_], cam
         cameras: Camera of each crop, shape (N,).
     """
     table = embeddings.astype(np.float64) @ embeddings.astype(np.float64).T
-    pair = np.triu(cameras[:, None] != cameras[None], k=1)
+    pair = np.triu(cameras[:, None] != cameras[None])
     same = vehicles[:, None] == vehicles[None]
     return PairScores(same=table[pair & same], different=table[pair & ~same])
