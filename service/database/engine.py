@@ -68,18 +68,6 @@ def _integer(digits: str) -> int | float:
     return number if abs(number) <= LARGEST_EXACT_INTEGER else float(number)
 
 
-def dump_json(value: object) -> str:
-    """A value as JSON, without what JSON has no number for.
-
-    Raises:
-        InvalidValueError: It holds NaN or infinity.
-    """
-    try:
-        return json.dumps(value, allow_nan=False)
-    except ValueError as error:
-        raise InvalidValueError(UNSTORABLE) from error
-
-
 load_json = partial(json.loads, parse_int=_integer)
 
 
@@ -128,7 +116,6 @@ class Database:
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=True,
-            json_serializer=dump_json,
             json_deserializer=load_json,
             connect_args=connection_arguments(parsed),
         )

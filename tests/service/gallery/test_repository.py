@@ -424,6 +424,7 @@ async def test_pages_are_newest_first_and_miss_nothing(database: Database, enrol
                 records, cursor = await gallery.page(Filter("default"), limit=limit, cursor=cursor)
                 assert len(records) <= limit
                 seen += [record.id for record in records]
+                assert len(seen) <= len(expected)
                 if cursor is None:
                     break
         assert seen == expected, limit
