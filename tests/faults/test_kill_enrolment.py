@@ -7,11 +7,6 @@ CLIP_SENET_FAULT_SEED when.
 
 import os
 import random
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +18,7 @@ import httpx
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
+from support.processes import ServiceProcess, data_folder
 
 from service.database.embedded import EmbeddedPostgres
 
@@ -31,66 +27,28 @@ CLIENTS = 3
 IMAGES_PER_REQUEST = 4
 STEPS = ("put", "log_changes", "commit")
 SEARCHED_PER_ROUND = 4
-START_TIMEOUT_S = 120
 
 MakeJpeg = Callable[..., bytes]
 
 
-@dataclass
-class Service:
-    """The service with its data in `folder`, started and killed at will."""
+class SlowService(ServiceProcess):
+    """The service in slow motion, which writes down each step that it has just done."""
 
-    folder: Path
-    weights: Path
-    process: subprocess.Popen[bytes] | None = None
-    address: str = ""
-
-    def start(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-        settings = {
-            "WEIGHTS": str(self.weights),
-            "PRESET": "tiny",
-            "DEVICE": "cpu",
-            "TORCH_THREADS": "1",
-            "ORPHAN_AGE_S": "0",  # nobody else enrolls while it starts, so every file without a row is an orphan
-        }
-        environment = {**os.environ, **{f"CLIP_SENET_{name}": value for name, value in settings.items()}}
-        environment["FAULT_STEPS"] = str(self.steps)
-        program = Path(__file__).with_name("slow_service.py")
-        command = [sys.executable, str(program), "serve", "--port", str(port), "--data-dir", str(self.folder)]
-        with (self.folder / "service.log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._ready():
-            assert self.process.poll() is None, (self.folder / "service.log").read_text()
-            assert time.monotonic() < deadline, "the service did not start"
-            time.sleep(0.1)
-
-    @property
-    def steps(self) -> Path:
-        """Where the service writes each step that it has just done."""
-        return self.folder / "steps"
+    def __init__(self, folder: Path, weights: Path) -> None:
+        self.steps = folder / "steps"
+        super().__init__(
+            folder,
+            program=(str(Path(__file__).with_name("slow_service.py")),),
+            environment={"FAULT_STEPS": str(self.steps)},
+            weights=weights,
+            preset="tiny",
+            device="cpu",
+            torch_threads=1,
+            orphan_age_s=0,  # nobody else enrolls while it starts, so every file without a row is an orphan
+        )
 
     def times_done(self, step: str) -> int:
         return self.steps.read_text().split().count(step) if self.steps.exists() else 0
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        assert self.process.wait() == -signal.SIGKILL
-
-    def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(60)
-
-    def _ready(self) -> bool:
-        try:
-            return httpx.get(f"{self.address}/readyz", timeout=30).is_success
-        except httpx.TransportError:
-            return False
 
 
 @dataclass
@@ -110,11 +68,9 @@ class Enrolments:
 
 
 @pytest.fixture
-def service(untrained_weights: Path) -> Iterator[Service]:
-    # Not in pytest's own temporary folder: another pytest that starts on this machine makes that folder private again,
-    # and where all run as root the embedded server, which must not, loses its way to its files.
-    with tempfile.TemporaryDirectory(prefix="clip-senet-") as folder:
-        service = Service(Path(folder), untrained_weights)
+def service(untrained_weights: Path) -> Iterator[SlowService]:
+    with data_folder() as folder:
+        service = SlowService(folder, untrained_weights)
         yield service
         service.stop()
 
@@ -136,7 +92,9 @@ def enroll_until_killed(address: str, enrolments: Enrolments, make_jpeg: MakeJpe
                     enrolments.acknowledged[UUID(item["id"])] = seed
 
 
-def kill_while_enrolling(service: Service, enrolments: Enrolments, make_jpeg: MakeJpeg, step: str, times: int) -> None:
+def kill_while_enrolling(
+    service: SlowService, enrolments: Enrolments, make_jpeg: MakeJpeg, step: str, times: int
+) -> None:
     """Kill the service right after `step` was done for the `times`-th time from now, while clients enroll."""
     clients = [
         threading.Thread(target=enroll_until_killed, args=(service.address, enrolments, make_jpeg))
@@ -155,7 +113,7 @@ def kill_while_enrolling(service: Service, enrolments: Enrolments, make_jpeg: Ma
 
 
 def check_acknowledged(
-    service: Service, acknowledged: dict[UUID, int], make_jpeg: MakeJpeg, chance: random.Random
+    service: SlowService, acknowledged: dict[UUID, int], make_jpeg: MakeJpeg, chance: random.Random
 ) -> None:
     with httpx.Client(base_url=service.address, timeout=60) as client:
         for crop_id in acknowledged:
@@ -168,7 +126,7 @@ def check_acknowledged(
             assert answer["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
 
 
-def check_nothing_is_half_there(service: Service) -> None:
+def check_nothing_is_half_there(service: SlowService) -> None:
     postgres = EmbeddedPostgres(service.folder / "postgres")
     url = make_url(postgres.start()).set(drivername="postgresql").render_as_string(hide_password=False)
     try:
@@ -187,7 +145,7 @@ def check_nothing_is_half_there(service: Service) -> None:
     assert httpx.get(f"{service.address}/readyz").json()["crops"] == len(crops)
 
 
-def test_kill_in_the_middle_of_enrolment(service: Service, make_jpeg: MakeJpeg) -> None:
+def test_kill_in_the_middle_of_enrolment(service: SlowService, make_jpeg: MakeJpeg) -> None:
     chance = random.Random(int(os.environ.get("CLIP_SENET_FAULT_SEED", "1")))
     enrolments = Enrolments()
     service.start()

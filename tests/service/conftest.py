@@ -1,23 +1,16 @@
-"""Rows of a gallery without pictures or a model: what the tests of the truth enrol."""
+"""For the tests of the truth, rows without pictures or a model; for those of its callers, a live service."""
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from sqlalchemy.ext.asyncio import AsyncSession
+from support.processes import ServiceProcess, data_folder
 from uuid_utils.compat import uuid7
 
 from service.database.engine import Database
@@ -104,51 +97,13 @@ def remove() -> Callable[[AsyncSession, UUID], Awaitable[None]]:
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint of the starter preset at 64 px with random weights: quick, real in every part, good at nothing."""
-    import torch
-
-    from model.network import CLIPSENet
-    from model.presets import Preset, load_preset
-    from model.weights import save_checkpoint
-
-    preset = Preset.model_validate({**load_preset("starter").model_dump(), "image_size": 64})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3407)
-        network = CLIPSENet(preset)
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_checkpoint(path, network, preset)
-    return path
-
-
-@pytest.fixture(scope="session")
-def live_service(tiny_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of `clip-senet serve` as a process of its own with its own PostgreSQL. Each test takes a collection."""
-    folder = tmp_path_factory.mktemp("live")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port), "--data-dir", str(folder / "data")]
-    environment = {**os.environ, "CLIP_SENET_WEIGHTS": str(tiny_weights), "CLIP_SENET_TORCH_THREADS": "1"}
-    address = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-        try:
-            _wait_until_ready(process, address, folder / "log")
-            yield address
-        finally:
-            process.send_signal(signal.SIGINT)
-            status = process.wait(60)
-    assert status == 0, (folder / "log").read_text()
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    for _ in range(600):
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{address}/readyz", timeout=30).is_success:
-                return
-        time.sleep(0.2)
-    pytest.fail(f"not ready: {log.read_text()}")
+def live_service(untrained_weights: Path) -> Iterator[str]:
+    """Address of the service as a process of its own with its own PostgreSQL. Each test takes a collection."""
+    with data_folder() as folder:
+        service = ServiceProcess(folder, weights=untrained_weights, preset="tiny", device="cpu", torch_threads=1)
+        service.start()
+        yield service.address
+        service.stop()
 
 
 @pytest.fixture(scope="session")

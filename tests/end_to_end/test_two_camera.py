@@ -1,0 +1,82 @@
+"""The service against the offline evaluation of the same weights, on real crops."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from support.processes import ServiceProcess, data_folder
+
+from model.datasets import Crops, read_two_camera
+from model.embedder import Embedder
+from model.evaluation import embed_crops, evaluate_cross_camera
+
+pytestmark = pytest.mark.shared_data
+
+PATTERN = r"(?P<vehicle>.+)_cam(?P<camera>\d+)\.jpg"
+
+
+@pytest.fixture(scope="module")
+def two_camera(pytestconfig: pytest.Config) -> Path:
+    folder = pytestconfig.rootpath.parent / "shared" / "data" / "two-camera"
+    if not folder.is_dir():
+        pytest.skip("the two-camera set is not there: it is public, and does not come with the project")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def service(two_camera: Path) -> Iterator[ServiceProcess]:
+    with data_folder() as folder:
+        service = ServiceProcess(folder, device="cpu")
+        service.start()
+        yield service
+        service.stop()
+
+
+def ingest_val(two_camera: Path, service: ServiceProcess) -> str:
+    listed = [two_camera / "images", "--list", two_camera / "val.txt", "--pattern", PATTERN]
+    done = subprocess.run(
+        [sys.executable, "-m", "service.cli", "ingest", *map(str, listed), "--url", service.address],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def first_hits(crops: Crops, service: ServiceProcess) -> list[str]:
+    """The vehicle ranked first for each crop as query, its own camera left out."""
+    vehicles = []
+    with httpx.Client(base_url=service.address, timeout=60) as client:
+        for crop in crops:
+            camera = crop.camera.removeprefix("cam")  # as PATTERN has it
+            answer = client.post(
+                "/search",
+                files={"images": crop.path.read_bytes()},
+                data={"camera_id": camera, "exclude_same_camera": "true", "k": 1, "group_by": "crop"},
+            )
+            assert answer.status_code == 200, answer.text
+            (hit,) = answer.json()["hits"]
+            assert hit["crop"]["camera_id"] != camera
+            vehicles.append(hit["crop"]["vehicle_id"])
+    return vehicles
+
+
+def test_r1_of_the_service_is_that_of_the_offline_evaluation(two_camera: Path, service: ServiceProcess) -> None:
+    crops = read_two_camera(two_camera, "val")
+    ingest_val(two_camera, service)
+    cameras = httpx.get(f"{service.address}/cameras").json()["items"]
+    assert sum(camera["crops"] for camera in cameras) == len(crops) == 204
+    found = first_hits(crops, service)
+    r1 = 100 * sum(vehicle == crop.vehicle for vehicle, crop in zip(found, crops, strict=True)) / len(crops)
+    offline = evaluate_cross_camera(embed_crops(Embedder.load(), crops), crops).figures()["all"]["R1"]
+    assert r1 == pytest.approx(offline)
+
+
+def test_ingesting_the_list_again_enrolls_nothing_twice(two_camera: Path, service: ServiceProcess) -> None:
+    ingest_val(two_camera, service)
+    ingest_val(two_camera, service)
+    cameras = httpx.get(f"{service.address}/cameras").json()["items"]
+    assert sum(camera["crops"] for camera in cameras) == 204
