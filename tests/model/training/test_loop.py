@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -48,15 +49,18 @@ def test_the_loss_falls_and_the_best_epoch_is_kept_with_its_figures(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["tiny.csv", "tiny.safetensors"]
 
 
-def test_a_seed_gives_the_same_weights_again_and_another_seed_others(
+def test_a_seed_gives_the_same_file_again_and_another_seed_another(
     tmp_path: Path, make_crops: MakeCrops, make_recipe: MakeRecipe
 ) -> None:
-    learn, choose = make_crops(6), make_crops(3, first=100)
+    learn, choose = make_crops(12), make_crops(12, first=100, noise=400)
 
     def digest(run: str, seed: int) -> str:
-        torch.rand(3)  # what was drawn before must not matter
-        weights = train(make_recipe(seed=seed, epochs=1), learn, choose, tmp_path / run).weights
-        return hashlib.sha256(weights.read_bytes()).hexdigest()
+        np.random.random(seed)  # noqa: NPY002 - what was drawn before must not matter
+        torch.rand(seed)
+        rates = dict.fromkeys(make_recipe().learning_rates, 3e-4)
+        outcome = train(make_recipe(seed=seed, learning_rates=rates), learn, choose, tmp_path / run)
+        assert outcome.epoch > 0, "the start was kept, so nothing is said about training"
+        return hashlib.sha256(outcome.weights.read_bytes()).hexdigest()
 
     assert digest("a", seed=1) == digest("b", seed=1) != digest("c", seed=2)
 
@@ -74,6 +78,19 @@ def test_frozen_parts_and_fixed_statistics_stay_as_they_were(
     assert {"appearance.conv_head.weight", "appearance.bn1.weight", "semantic.class_embedding", "afem.weight"} <= moved
     assert {"fusion.weight", "neck.weight", "neck.running_mean"} <= moved
     assert "neck.bias" not in moved
+
+
+def test_every_step_takes_its_rate_from_the_schedule(
+    tmp_path: Path, make_crops: MakeCrops, make_recipe: MakeRecipe
+) -> None:
+    recipe = make_recipe(epochs=2, warmup_epochs=0)
+    run = _Run(recipe, make_crops(12), make_crops(3, first=100), tmp_path, Console(quiet=True))
+    full = [group["lr"] for group in run.optimiser.param_groups]
+    assert full == [1e-3] * 6
+    run._pass(1)
+    assert [group["lr"] for group in run.optimiser.param_groups] == pytest.approx([rate / 2 for rate in full])
+    run._pass(2)
+    assert [group["lr"] for group in run.optimiser.param_groups] == pytest.approx([0] * 6, abs=1e-12)
 
 
 def test_learning_rates_rise_linearly_and_then_fall_as_a_cosine() -> None:
