@@ -1,4 +1,8 @@
-# CLIP-SENet Service. Build: docker build -t clip-senet-service .
+# CLIP-SENet Service with the embedded PostgreSQL, its data in the volume /data.
+#   docker build -t clip-senet-service .
+#   docker run --init --stop-timeout 45 -p 127.0.0.1:8000:8000 -v clip-senet:/data \
+#     -e CLIP_SENET_ALLOW_UNAUTHENTICATED_NETWORK=true clip-senet-service
+# There are no keys yet, so listening beyond loopback, as a container must, has to be asked for.
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
@@ -17,11 +21,12 @@ COPY --from=build /opt/clip-senet /opt/clip-senet
 ENV PATH=/opt/clip-senet/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     CLIP_SENET_HOST=0.0.0.0 \
+    CLIP_SENET_PORT=8000 \
     CLIP_SENET_DATA_DIR=/data
 USER clip-senet
 VOLUME /data
 EXPOSE 8000
 # Readiness is a real forward pass and a database query, so a container that cannot answer is seen as such.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=120s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=8)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"CLIP_SENET_PORT\"]}/readyz', timeout=8)"]
 CMD ["clip-senet", "serve"]

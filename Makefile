@@ -1,12 +1,13 @@
 # Everything a newcomer needs: `make demo` and `make test`. Each target sets up .venv the first time and reuses it after.
 
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3.14 python3; do \
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL: # two pips in one environment spoil it
 .PHONY: help demo run test test-faults lint format bench clean
 
 help: ## Show this list
@@ -39,17 +40,18 @@ bench: $(VENV)/.dev ## Measure the index beside a bare FAISS call; writes bench/
 clean: ## Remove the virtual environment and caches; data/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
 
-$(BIN)/python:
+$(VENV)/.created:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with the venv module is needed (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
 	@echo "Creating $(VENV) with $(PYTHON)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
 
-$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/.created
 	@echo "Installing the service into $(VENV) (the first time this fetches about 3 GB: torch comes with its CUDA libraries)"
 	@$(PIP_INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.created
 	@echo "Installing the service and its development tools into $(VENV) (the first time this fetches about 3 GB)"
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.runtime

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from support.requirements import skip_without
 
 CHROMIUMS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 ARGUMENTS = [
@@ -29,7 +30,7 @@ def browser() -> Iterator[Browser]:
     """Chromium from CHROMIUM or the PATH, with a profile of its own that is thrown away."""
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if chromium is None:
-        pytest.skip("there is no Chromium: install one, or name it in the environment as CHROMIUM")
+        skip_without("there is no Chromium: install one, or name it in the environment as CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
