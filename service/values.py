@@ -23,8 +23,11 @@ MAX_ATTRIBUTE_TEXT = 512
 _LARGEST_EXACT_INTEGER = 2**53
 _LARGEST_COORDINATE = 1_000_000
 _BBOX_LENGTH = 4
+# The hours and offsets of RFC 3339 and no others: what Python takes beyond them (24:00:00, +01:60) differs by version.
+_HOUR = "(?:[01][0-9]|2[0-3])"
 _TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt ]{_HOUR}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?"
+    rf"([Zz]|[+-]{_HOUR}:[0-5][0-9])?"
 )
 
 

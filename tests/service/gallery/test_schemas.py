@@ -21,6 +21,8 @@ BAD = [
     ({"captured_at": "yesterday"}, "captured_at"),
     ({"captured_at": "1700000000"}, "captured_at"),
     ({"captured_at": "2026-02-30T00:00:00Z"}, "captured_at"),
+    ({"captured_at": "2026-11-23T24:00:00Z"}, "RFC 3339"),
+    ({"captured_at": "2026-11-23T00:00:00+01:60"}, "RFC 3339"),
     ({"captured_at": "0001-01-01T00:00:00+14:00"}, "captured_at"),
     ({"attributes": '{"speed": NaN}'}, "NaN"),
     ({"attributes": '{"speed": -Infinity}'}, "NaN"),
