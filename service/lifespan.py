@@ -35,6 +35,7 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
     async with AsyncExitStack() as stack:
         database = await _database(settings, stack)
         store = FileCropStore(settings.crops_dir)
+        stack.callback(store.close)
         await store.check()
         swept = await sweep_orphans(store, database, settings.orphan_age_s)
         embedder = await asyncio.to_thread(

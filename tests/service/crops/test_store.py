@@ -3,8 +3,11 @@
 import asyncio
 import errno
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -117,6 +120,40 @@ async def test_a_folder_that_is_a_file_is_unavailable(tmp_path: Path) -> None:
         await store.check()
 
 
+async def test_a_folder_that_vanished_is_made_again(tmp_path: Path) -> None:
+    store, crop_id = FileCropStore(tmp_path / "crops"), uuid7()
+    await store.put(crop_id, b"picture")
+    shutil.rmtree(tmp_path / "crops")
+    await store.put(crop_id, b"again")
+    assert await store.get(crop_id) == b"again"
+
+
+async def test_a_folder_that_keeps_vanishing_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FileCropStore(tmp_path / "crops")
+
+    def vanished(**_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(tempfile, "mkstemp", vanished)
+    with pytest.raises(UnavailableError, match="No such file"):
+        await store.put(uuid7(), b"picture")
+
+
+async def test_a_slow_disk_keeps_no_other_work_of_the_process_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = threading.Event()
+    monkeypatch.setattr(os, "fsync", lambda _: synced.wait(30))
+    store = FileCropStore(tmp_path)
+    puts = [asyncio.create_task(store.put(uuid7(), b"picture")) for _ in range(64)]
+    try:
+        await asyncio.sleep(0.1)
+        assert await asyncio.wait_for(asyncio.to_thread(threading.active_count), 5) > 1
+    finally:
+        synced.set()
+        await asyncio.gather(*puts)
+
+
 async def test_check_leaves_nothing(tmp_path: Path) -> None:
     await FileCropStore(tmp_path / "crops").check()
     assert _files(tmp_path) == []
@@ -160,3 +197,12 @@ async def test_a_store_is_claimed_once(tmp_path: Path) -> None:
     first, second = uuid4(), uuid4()
     assert await FileCropStore(tmp_path / "crops").claim(first) == first
     assert await FileCropStore(tmp_path / "crops").claim(second) == first
+
+
+@pytest.mark.parametrize("content", [b"", b"not an identity", b"\xff\xfe"])
+async def test_a_store_that_does_not_tell_its_database_says_so(tmp_path: Path, content: bytes) -> None:
+    owner = tmp_path / "installation"
+    owner.write_bytes(content)
+    with pytest.raises(UnavailableError, match="installation is damaged"):
+        await FileCropStore(tmp_path).claim(uuid4())
+    assert owner.read_bytes() == content
