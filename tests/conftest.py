@@ -5,6 +5,7 @@ One embedded PostgreSQL serves the run, with a fresh database for each test; the
 
 import io
 import json
+import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,6 +22,7 @@ import torch
 from PIL import Image
 from psycopg import sql
 from sqlalchemy.engine import make_url
+from support.environment import settings_in
 
 from model.network import CLIPSENet
 from model.presets import Preset
@@ -30,6 +32,14 @@ from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
 from service.database.migrate import upgrade
 from service.settings import Settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_whoever_runs_the_tests() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in settings_in(os.environ):
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

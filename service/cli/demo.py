@@ -1,5 +1,6 @@
 """`clip-senet demo`: the whole service at work on the sample vehicles."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -45,7 +46,8 @@ def demo(
     """Start the service, enroll the sample vehicles, search for one of them, and stay up for you to try the console.
 
     The sample is enrolled under fixed external ids: a second demo in the same
-    folder finds it there.
+    folder finds it there. Settings in the environment are not used, so that it
+    never goes to a database of yours.
 
     [bold]Examples[/bold]
 
@@ -117,7 +119,14 @@ def _service(port: int, data_dir: Path) -> "Iterator[subprocess.Popen[bytes]]":
     ]
     with log:
         # In a session of its own Ctrl-C reaches it through us only, once, when we are ready for its end.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own command
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command,
+            env=_service_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         try:
             yield process
         finally:
@@ -127,6 +136,14 @@ def _service(port: int, data_dir: Path) -> "Iterator[subprocess.Popen[bytes]]":
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _service_environment() -> dict[str, str]:
+    """The environment without settings of the service: the user's own database is no place for rendered crops."""
+    from service.settings import Settings
+
+    prefix = Settings.model_config["env_prefix"].lower()  # the settings are read in any case
+    return {name: value for name, value in os.environ.items() if not name.lower().startswith(prefix)}
 
 
 def _wait_until_ready(service: "subprocess.Popen[bytes]", client: "httpx.Client", log: Path) -> None:

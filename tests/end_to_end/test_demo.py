@@ -37,7 +37,8 @@ def run_once(folder: Path, *options: str, **environment: str) -> subprocess.Comp
 def test_finds_the_right_vehicle_first_even_where_its_port_is_taken(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run_once(folder, "--port", str(port))
+        # A database of the user's own, which the demo must leave alone: here it would not even start.
+        done = run_once(folder, "--port", str(port), CLIP_SENET_DATABASE_URL="postgresql://me@127.0.0.1:9/mine")
     assert done.returncode == 0, done.stdout
     said = re.search(rf"Port {port} is taken, so the demo uses port (\d+)", done.stdout)
     assert said is not None
@@ -78,11 +79,13 @@ def test_stays_up_until_ctrl_c_and_enrolls_nothing_twice(folder: Path) -> None:
 
 
 def test_says_why_where_the_service_cannot_start(folder: Path) -> None:
-    done = run_once(folder, "--port", "0", CLIP_SENET_WEIGHTS=str(folder / "none.safetensors"))
+    (folder / "occupied").mkdir()
+    (folder / "occupied" / "postgres").write_text("a file where the database's folder should be")
+    done = run_once(folder / "occupied", "--port", "0")
     assert done.returncode == 2
     assert "The service did not start." in done.stdout
     assert "Cannot start: " in done.stdout
-    assert "none.safetensors" in done.stdout
+    assert "occupied/postgres" in done.stdout
     assert "Traceback" not in done.stdout
 
 

@@ -1,7 +1,6 @@
 """The service as a process of its own."""
 
 import contextlib
-import os
 import signal
 import socket
 import subprocess
@@ -13,7 +12,10 @@ from pathlib import Path
 
 import httpx
 
+from support.environment import plain_environment
+
 START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 60
 
 
 class ServiceProcess:
@@ -22,7 +24,7 @@ class ServiceProcess:
     Args:
         folder: Where its data lies; kept from one start to the next.
         program: How Python is told to run the command line.
-        environment: Variables beyond those of the tests.
+        environment: Variables beyond those of the tests, which hold no settings.
         settings: Settings of the service, by their names in `Settings`.
     """
 
@@ -38,7 +40,7 @@ class ServiceProcess:
         self.address = ""
         self._program = program
         named = {f"CLIP_SENET_{name.upper()}": str(value) for name, value in settings.items()}
-        self._environment = {**os.environ, **named, **(environment or {})}
+        self._environment = {**plain_environment(), **named, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,10 +55,14 @@ class ServiceProcess:
         with (self.folder / "service.log").open("ab") as log:
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._ready():
-            assert self._process.poll() is None, self.log
-            assert time.monotonic() < deadline, f"not ready: {self.log}"
-            time.sleep(0.1)
+        try:
+            while not self._ready():
+                assert self._process.poll() is None, self.log
+                assert time.monotonic() < deadline, f"not ready: {self.log}"
+                time.sleep(0.1)
+        except BaseException:
+            self._end()
+            raise
 
     def kill(self) -> None:
         assert self._process is not None
@@ -64,10 +70,22 @@ class ServiceProcess:
         assert self._process.wait() == -signal.SIGKILL
 
     def stop(self) -> None:
-        """End it as Ctrl-C does; one that was killed is left alone."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
-            assert self._process.wait(60) == 0, self.log
+        """End it as Ctrl-C does, or else by force, which is an error; one that was killed is left alone."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            status = self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"did not stop within {STOP_TIMEOUT_S} s: {self.log}") from None
+        finally:
+            self._end()
+        assert status == 0, self.log
+
+    def _end(self) -> None:
+        assert self._process is not None
+        self._process.kill()  # does nothing where it has ended
+        self._process.wait()
 
     def _ready(self) -> bool:
         try:

@@ -9,7 +9,8 @@ import pytest
 
 from model.synthetic.sample import load_sample
 from service.cli.client import ServiceProblem, connect
-from service.cli.demo import _advice, _show_search
+from service.cli.demo import _advice, _service_environment, _show_search
+from service.settings import Settings
 
 QUERY = next(crop.row for crop in load_sample() if crop.row.split == "query")
 
@@ -60,6 +61,17 @@ def test_says_what_to_do_about_the_folder_of_another_release(script: SimpleNames
     advice = _advice(problem.value, Path("data/demo"))
     assert reason in advice
     assert "rm -r data/demo" in advice
+
+
+def test_its_service_takes_no_setting_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the sample would be enrolled in whatever database the user works with."""
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"CLIP_SENET_{name.upper()}", "mine")
+    monkeypatch.setenv("clip_senet_database_url", "mine")
+    monkeypatch.setenv("HTTPS_PROXY", "kept")
+    environment = _service_environment()
+    assert "mine" not in environment.values()
+    assert environment["HTTPS_PROXY"] == "kept"
 
 
 def test_leaves_the_folder_alone_where_something_else_is_wrong() -> None:
