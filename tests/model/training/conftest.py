@@ -1,10 +1,11 @@
 """Generated vehicles and a recipe small enough to train in seconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from model.datasets import Crops, LabelledCrop
@@ -13,6 +14,15 @@ from model.training import Recipe
 
 MakeCrops = Callable[..., Crops]
 MakeRecipe = Callable[..., Recipe]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Networks this small are slower on two threads, and wait for each other on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
