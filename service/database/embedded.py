@@ -1,7 +1,9 @@
 """The embedded PostgreSQL: a real server from a Python package, in a folder, for machines that have none.
 
 Several processes may use one folder; the last one that leaves stops the server. Who uses it is told by a shared file
-lock, which the kernel takes back from a killed process: no stale process id or forgotten handle is ever believed.
+lock, which the kernel takes back from a killed process: no stale process id or forgotten handle is ever believed. The
+server and its children hold a lock of their own, so that a second one is never started beside them, not even from
+another container that shares the folder and sees none of these processes.
 """
 
 import atexit
@@ -43,6 +45,8 @@ LONGEST_SOCKET_FOLDER = 80
 START_TIMEOUT_S = 120
 """Long enough for crash recovery of a large gallery."""
 STOP_TIMEOUT_S = 30
+RELEASE_TIMEOUT_S = 2
+"""A process that ends is out of sight a moment before its locks are free."""
 
 
 class EmbeddedPostgres:
@@ -92,11 +96,7 @@ class EmbeddedPostgres:
             self._use.close()
             self._use = None
             with self._lock_file("users").open("w") as users:
-                try:
-                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    return
-                if self._postmaster() is not None:
+                if _locked(users) and self._postmaster() is not None:
                     self._stop_server()
 
     def _lock_file(self, kind: str) -> Path:
@@ -127,9 +127,13 @@ class EmbeddedPostgres:
             )
         if self._postmaster() is not None:
             return
-        self._wait_for_old_processes()
-        options = f'-h "" -p {PORT} -k {shlex.quote(str(self._socket_folder()))} -c unix_socket_permissions=0700'
-        self._pg_ctl(START_TIMEOUT_S, "-l", str(self._folder / "log"), "-o", options, "start")
+        with self._lock_file("server").open("w") as lock:
+            self._wait_for_old_processes(lock)
+            options = f'-h "" -p {PORT} -k {shlex.quote(str(self._socket_folder()))} -c unix_socket_permissions=0700'
+            # The server inherits the lock; closing the file here leaves it with the server alone.
+            self._pg_ctl(
+                START_TIMEOUT_S, "-l", str(self._folder / "log"), "-o", options, "start", pass_fds=(lock.fileno(),)
+            )
 
     def _stop_server(self) -> None:
         """Stop it in good order, else at once: nothing committed is lost, the next start recovers.
@@ -163,12 +167,13 @@ class EmbeddedPostgres:
         os.chown(folder, owner.st_uid, owner.st_gid)
         return folder
 
-    def _pg_ctl(self, timeout_s: int, *arguments: str) -> None:
+    def _pg_ctl(self, timeout_s: int, *arguments: str, pass_fds: tuple[int, ...] = ()) -> None:
         server = PostgresServer(self._folder, cleanup_mode=None)
         if server.system_user is not None:
             ensure_prefix_permissions(self._folder)
         wait = ("-w", "-t", str(timeout_s), "-D", str(self._folder))
-        pgexec("pg_ctl", (*wait, *arguments), bin_path=server.bin_path, user=server.system_user, cwd="/")
+        command = (*wait, *arguments)
+        pgexec("pg_ctl", command, bin_path=server.bin_path, user=server.system_user, cwd="/", pass_fds=pass_fds)
 
     def _postmaster(self) -> int | None:
         """Process id of the running server; the pid file counts only if it names a live server of this folder."""
@@ -189,13 +194,15 @@ class EmbeddedPostgres:
                     found.add(process.pid)
         return found
 
-    def _wait_for_old_processes(self) -> None:
-        """Let the children of a killed server end, then drop the files that name it.
+    def _wait_for_old_processes(self, lock: IO[str]) -> None:
+        """Let the children of a killed server end, take the server's lock, then drop the files that name the old one.
 
         Their number may be another process's by now, or that of a dead process that nobody has collected, as happens in
         a container whose first process collects none: PostgreSQL takes either for a running server and does not start.
         """
         _wait_until(lambda: not self._processes(), f"processes of an earlier server still use {self._folder}")
+        # Held by processes that cannot be seen, those of another PID namespace.
+        _wait_until(lambda: _locked(lock), "its folder is in use by another container", RELEASE_TIMEOUT_S)
         for name in ("postmaster.pid", f".s.PGSQL.{PORT}.lock"):
             (self._folder / name).unlink(missing_ok=True)
 
@@ -237,13 +244,22 @@ class EmbeddedPostgres:
         return f"postgresql+psycopg://postgres@/{DATABASE}?host={quote(socket_folder, safe='')}&port={PORT}"
 
 
+def _locked(lock: IO[str]) -> bool:
+    """Take a lock for oneself alone, if nobody has it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _unlock(lock: IO[str]) -> None:
     """Give a lock back. Closing the file is not enough: a child forked meanwhile has it open as well."""
     fcntl.flock(lock, fcntl.LOCK_UN)
 
 
-def _wait_until(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
+def _wait_until(condition: Callable[[], bool], otherwise: str, timeout_s: float = START_TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
             raise OSError(otherwise)

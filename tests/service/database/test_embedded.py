@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from sqlalchemy.engine import make_url
 from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
 from service.errors import UnavailableError
+
+CONTAINER = ["unshare", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"]
+"""What a container is to PostgreSQL: it sees none of our processes, nor their shared memory, only their files."""
 
 Embedded = Callable[[Path], EmbeddedPostgres]
 StartOwner = Callable[[Path], subprocess.Popen[str]]
@@ -94,6 +98,20 @@ def start_owner() -> Iterator[StartOwner]:
         owner.kill()
         with owner:  # closes its pipes and waits
             pass
+
+
+@pytest.fixture(scope="module")
+def in_container() -> Callable[[Path], subprocess.CompletedProcess[str]]:
+    """Starts and stops a server of a folder in another container."""
+    unshare = shutil.which(CONTAINER[0])
+    if unshare is None or subprocess.run([*CONTAINER, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this user may make no PID namespace (unshare, as root on Linux)")
+
+    def start_and_stop(folder: Path) -> subprocess.CompletedProcess[str]:
+        command = [*CONTAINER, sys.executable, "-c", OWNER, str(folder)]
+        return subprocess.run(command, input="\n", capture_output=True, text=True, check=False, timeout=60)
+
+    return start_and_stop
 
 
 def _url(owner: subprocess.Popen[str]) -> str:
@@ -268,6 +286,32 @@ def test_a_server_that_does_not_stop_in_good_order_is_stopped_at_once(
     server.stop()
     assert _processes(folder) == set()
     assert embedded(folder).start() == url
+
+
+@pytest.mark.parametrize("owner_lives", [True, False])
+def test_a_server_of_another_container_is_left_alone(
+    folder: Path,
+    start_owner: StartOwner,
+    in_container: Callable[[Path], subprocess.CompletedProcess[str]],
+    *,
+    owner_lives: bool,
+) -> None:
+    owner = start_owner(folder)
+    url = _url(owner)
+    postmaster, pid_file = _postmaster(folder), (folder / "postmaster.pid").read_text()
+    if not owner_lives:
+        owner.kill()
+        owner.wait()
+    refused = in_container(folder)
+    assert refused.returncode != 0
+    assert "in use by another container" in refused.stderr
+    assert _postmaster(folder) == postmaster
+    assert (folder / "postmaster.pid").read_text() == pid_file
+    assert _sql(url, "SELECT 1") == [(1,)]
+    _kill(folder)
+    allowed = in_container(folder)
+    assert allowed.returncode == 0, allowed.stderr
+    assert allowed.stdout.strip() == url
 
 
 def test_the_last_of_several_processes_stops_the_server(folder: Path, start_owner: StartOwner) -> None:
