@@ -75,8 +75,8 @@ class CropStore(Protocol):
 class FileCropStore:
     """Pictures as files in a folder: `<last two hex digits of the id>/<id>`.
 
-    The last digits of a UUIDv7 are random, so the 256 folders fill evenly. The store has threads of its own: a disk that is
-    slow to sync delays enrolments, never what else the process does beside the event loop.
+    The last digits of a UUIDv7 are random, so the 256 folders fill evenly. The store has threads of its own: a disk
+    that is slow to sync delays enrolments, never what else the process does beside the event loop.
 
     Args:
         folder: The store's folder; made where it is missing.
