@@ -1,10 +1,13 @@
-"""Pictures that no row names: what a crash between the two stores leaves behind, removed at the next start.
+"""Pictures that no row names: removed where they arise; what a crash or a failing disk leaves, at the next start.
 
 Enrolment stores the picture before it commits the row, deletion commits before it removes the picture. So a crash can
 leave a picture without a row, never a row without a picture.
 """
 
+import asyncio
 import logging
+from collections.abc import Iterable
+from uuid import UUID
 
 from service.crops.store import CropStore
 from service.database.engine import Database
@@ -41,6 +44,18 @@ async def sweep_orphans(store: CropStore, database: Database, age_s: float) -> i
     if removed:
         logger.info("Removed %d pictures without a row from the crop store", removed)
     return removed
+
+
+async def remove_orphans(store: CropStore, crop_ids: Iterable[UUID]) -> None:
+    """Remove pictures that have no row any more, or never got one; what cannot be removed now is left to the sweep.
+
+    Args:
+        store: The pictures.
+        crop_ids: Ids without a committed row.
+    """
+    for result in await asyncio.gather(*map(store.delete, crop_ids), return_exceptions=True):
+        if isinstance(result, Exception):
+            logger.warning("A stored crop without a row was not removed; the sweep at start will: %s", result)
 
 
 async def _refuse_foreign_store(store: CropStore, database: Database) -> None:

@@ -5,7 +5,6 @@ answer. A process killed in between leaves at most files without rows, which the
 """
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from uuid_utils.compat import uuid7
 
+from service.crops.sweep import remove_orphans
 from service.database.tables import Crop
 from service.disconnect import unless_gone
 from service.embedding import Lane
@@ -44,8 +44,6 @@ from service.values import read_json
 
 _COMMON_TEXTS = ("camera_id", "captured_at", "session_id", "track_id", "vehicle_id", "external_id")
 _COMMON_JSON = ("attributes", "bbox")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -86,17 +84,23 @@ class Enrolment:
         Raises:
             AllRejectedError: Not one image could be enrolled.
             ExternalIdConflictError: The same, every one for its external id.
+            ModelMismatchError: The collection's vectors come from another model.
             OverloadedError: Too much is waiting for the model.
             UnavailableError: Database, crop store or model do not answer; nothing was enrolled.
         """
+        await self._refuse_other_model()
         with self._runtime.queue.admit(Lane.ENROLMENT, len(uploads)):
             drafts = await unless_gone(request, self._embedded_drafts(uploads, fields))
         if not drafts:
             self._raise_if_all_rejected()
         sequence = await self._commit(drafts)
-        self._settle_repeats()
         self._raise_if_all_rejected()
         return EnrolmentAnswer(items=self._items(), sequence=sequence, model_id=self._runtime.embedder.model_id)
+
+    async def _refuse_other_model(self) -> None:
+        """Before any work, and where nothing would be inserted as well: a duplicate has no vector of this model."""
+        async with self._runtime.database.reading() as session:
+            await GalleryRepository(session).collection_of_model(self._collection, self._runtime.embedder.model_id)
 
     async def _embedded_drafts(self, uploads: Sequence[UploadFile], fields: Sequence[Any]) -> list[_Draft]:
         context = latest_time(self._runtime.settings.clock_skew_s)
@@ -152,7 +156,7 @@ class Enrolment:
             return drafts
         async with self._runtime.database.reading() as session:
             repository = GalleryRepository(session)
-            collection = await repository.collection(self._collection)
+            collection = await repository.collection_of_model(self._collection, self._runtime.embedder.model_id)
             if collection is None:
                 return drafts
             known = await repository.by_external_ids(collection.id, _external_ids(drafts))
@@ -188,10 +192,10 @@ class Enrolment:
             # While it commits, the outcome is unknown to us: a row without its file would be half a crop, a file
             # without its row is removed by the sweep.
             if not committing:
-                await asyncio.shield(self._remove_files(ids))
+                await asyncio.shield(remove_orphans(self._runtime.store, ids))
             raise
         self._runtime.committed(sequence)
-        await self._remove_files(ids - inserted)
+        await remove_orphans(self._runtime.store, ids - inserted)
         return sequence
 
     async def _insert(self, repository: GalleryRepository, drafts: list[_Draft]) -> tuple[set[UUID], int]:
@@ -213,11 +217,6 @@ class Enrolment:
                 self._outcomes[draft.index] = EnrolledItem(index=draft.index, status="enrolled", id=draft.id)
         return inserted, await repository.log_changes(collection.id, inserted, deleted=False)
 
-    async def _remove_files(self, ids: set[UUID]) -> None:
-        for result in await asyncio.gather(*map(self._runtime.store.delete, ids), return_exceptions=True):
-            if isinstance(result, Exception):
-                logger.warning("A stored crop without a row was not removed; the sweep at start will: %s", result)
-
     def _settle_known(self, draft: _Draft, known: Mapping[str, Crop]) -> bool:
         """Whether the draft's external id is taken, by the same image (a duplicate) or by another (a conflict)."""
         crop = known.get(draft.fields.external_id or "")
@@ -229,13 +228,6 @@ class Enrolment:
             self._reject_conflict(draft)
         return True
 
-    def _settle_repeats(self) -> None:
-        for index, earlier_index in self._repeats.items():
-            earlier = self._outcomes[earlier_index]
-            assert earlier is not None  # noqa: S101 - every image that is no repeat has been settled
-            status = "rejected" if earlier.status == "rejected" else "duplicate"
-            self._outcomes[index] = earlier.model_copy(update={"index": index, "status": status})
-
     def _reject(self, index: int, code: str, reason: str) -> None:
         self._outcomes[index] = EnrolledItem(index=index, status="rejected", reason=reason, code=code)
 
@@ -243,7 +235,21 @@ class Enrolment:
         self._reject(draft.index, ExternalIdConflictError.code, "external_id: is taken by another image")
 
     def _items(self) -> list[EnrolledItem]:
-        return [item for item in self._outcomes if item is not None]
+        """What became of every image, once all are settled; one that repeats another shares the other's fate."""
+        return [
+            self._repeated(index) if index in self._repeats else self._settled(index)
+            for index in range(len(self._outcomes))
+        ]
+
+    def _settled(self, index: int) -> EnrolledItem:
+        outcome = self._outcomes[index]
+        assert outcome is not None  # noqa: S101 - every image that is no repeat has been settled
+        return outcome
+
+    def _repeated(self, index: int) -> EnrolledItem:
+        earlier = self._settled(self._repeats[index])
+        status = "rejected" if earlier.status == "rejected" else "duplicate"
+        return earlier.model_copy(update={"index": index, "status": status})
 
     def _raise_if_all_rejected(self) -> None:
         items = self._items()

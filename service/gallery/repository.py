@@ -103,6 +103,19 @@ class GalleryRepository:
         """The collection of that name; None where there is none."""
         return await self._session.scalar(select(Collection).where(Collection.name == name))
 
+    async def collection_of_model(self, name: str, model_id: str) -> Collection | None:
+        """The collection of that name; None where there is none.
+
+        Raises:
+            ModelMismatchError: It holds vectors of another model.
+        """
+        collection = await self.collection(name)
+        if collection is not None and collection.model_id != model_id:
+            raise ModelMismatchError(
+                f"The collection {name!r} belongs to model {collection.model_id}, the one loaded is {model_id}."
+            )
+        return collection
+
     async def ensure_collection(self, name: str, model_id: str) -> Collection:
         """The collection of that name, made now where it is missing. Two that make it at once get the same one.
 
@@ -111,11 +124,8 @@ class GalleryRepository:
         """
         new = insert(Collection).values(id=uuid7(), name=name, model_id=model_id)
         await self._session.execute(new.on_conflict_do_nothing(index_elements=[Collection.name]))
-        collection = (await self._session.scalars(select(Collection).where(Collection.name == name))).one()
-        if collection.model_id != model_id:
-            raise ModelMismatchError(
-                f"The collection {name!r} belongs to model {collection.model_id}, the one loaded is {model_id}."
-            )
+        collection = await self.collection_of_model(name, model_id)
+        assert collection is not None  # noqa: S101 - it is there since the line above, and collections are not deleted
         return collection
 
     async def ensure_cameras(self, collection_id: UUID, camera_ids: set[str]) -> None:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from index.contract import Filter
+from service.crops.sweep import remove_orphans
 from service.errors import NotFoundError
 from service.gallery.repository import CropRecord, GalleryRepository
 from service.imaging import render_jpeg
@@ -61,7 +62,7 @@ async def delete_crop(runtime: Runtime, crop_id: UUID) -> None:
         sequence = await repository.log_changes(crop.collection_id, [crop_id], deleted=True)
     runtime.committed(sequence)
     # After the commit: a file without a row is swept up at the next start, a row without its file would be half a crop.
-    await runtime.store.delete(crop_id)
+    await remove_orphans(runtime.store, [crop_id])
 
 
 async def crop_jpeg(runtime: Runtime, crop_id: UUID, longest_side: int | None) -> bytes:

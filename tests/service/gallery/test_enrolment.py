@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Message
 
 from service.crops.store import FileCropStore
 from service.database.engine import Database
-from service.database.tables import Change, Crop, Embedding
+from service.database.tables import Change, Collection, Crop, Embedding
 from service.embedding import Lane
 from service.errors import UnavailableError
 from service.gallery.repository import GalleryRepository
@@ -263,6 +263,15 @@ class TestExternalIds:
         assert items[1]["id"] == items[2]["id"]
         assert await counts(database) == (1, 1, 1)
 
+    async def test_a_conflict_twice_in_one_request_has_two_entries(self, enroll: Post) -> None:
+        await enroll(1, external_id="a")
+        answer = await enroll(2, 2, external_id="a")
+        assert answer.status_code == 409
+        assert [(error["index"], error["code"]) for error in answer.json()["errors"]] == [
+            (0, "external_id_conflict"),
+            (1, "external_id_conflict"),
+        ]
+
     async def test_a_race_for_one_id_has_one_winner(self, enroll: Post, database: Database, tmp_path: Path) -> None:
         answers = await asyncio.gather(*(enroll(1, external_id="a") for _ in range(6)))
         items = [answer.json()["items"][0] for answer in answers]
@@ -360,10 +369,26 @@ class TestFailure:
         assert int(answer.headers["Retry-After"]) >= 1
         assert (await enroll(1)).status_code == 201
 
-    async def test_another_model_is_refused(self, enroll: Post, database: Database) -> None:
+    async def test_another_model_is_refused_before_any_work(
+        self, enroll: Post, client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def never(_: object) -> None:
+            raise AssertionError("an image was read")
+
+        monkeypatch.setattr(client_runtime(client).preparer, "prepare", never)
         async with database.transaction() as session:
             await GalleryRepository(session).ensure_collection("default", "another-model")
-        answer = await enroll(1)
+        for external_id in (None, "a"):
+            answer = await enroll(1, external_id=external_id)
+            assert (answer.status_code, answer.json()["code"]) == (409, "model_mismatch")
+
+    async def test_duplicates_in_a_collection_of_another_model_are_refused_too(
+        self, enroll: Post, database: Database
+    ) -> None:
+        assert (await enroll(1, external_id="a")).status_code == 201
+        async with database.transaction() as session:
+            await session.execute(update(Collection).values(model_id="another-model"))
+        answer = await enroll(1, external_id="a")
         assert (answer.status_code, answer.json()["code"]) == (409, "model_mismatch")
 
 

@@ -1,7 +1,10 @@
 """Reading and deleting crops over HTTP."""
 
+import errno
 import io
+import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -76,6 +79,23 @@ class TestDelete:
             assert (await shared_client.request(method, f"/gallery/{first}{path}")).status_code == 404
         with pytest.raises(NotFoundError):
             await shared_client._transport.app.state.runtime.store.get(UUID(first))
+
+    async def test_is_answered_although_the_picture_cannot_be_removed(
+        self,
+        shared_client: httpx.AsyncClient,
+        enroll_shared: Post,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        crop_id = (await enroll_shared(1, collection="read-only")).json()["items"][0]["id"]
+
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        monkeypatch.setattr(Path, "unlink", fail)
+        assert (await shared_client.delete(f"/gallery/{crop_id}")).status_code == 204
+        assert (await shared_client.get(f"/gallery/{crop_id}")).status_code == 404
+        assert "Read-only file system" in caplog.text
 
     async def test_the_external_id_is_free_again(self, shared_client: httpx.AsyncClient, enroll_shared: Post) -> None:
         first = (await enroll_shared(1, collection="again", external_id="a")).json()["items"][0]["id"]
