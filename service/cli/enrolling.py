@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _DIVISIBLE = {400, 413, 415, 422}
 """Statuses of a whole request that a smaller one may escape: one item is at fault, or all together are too large."""
+_EACH_REJECTED = {"all_rejected", "external_id_conflict"}
+"""Codes of a whole request none of whose items was taken, each for the reason that `errors` gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +126,16 @@ class Enroller:
         try:
             answer = send(self.client, "POST", "gallery", patience_s=self.patience_s, data=data, files=images).json()
         except ServiceProblem as problem:
-            if problem.status not in _DIVISIBLE:
+            reasons = _reasons(problem)
+            if problem.code in _EACH_REJECTED and reasons.keys() == set(range(len(batch))):
+                tally.rejected += [
+                    _rejection(file, reasons[index]["code"], reasons[index]["detail"])
+                    for index, file in enumerate(batch)
+                ]
+            elif problem.status in _DIVISIBLE:
+                self._send_smaller(batch, contents, tally, problem)
+            else:
                 raise
-            self._send_smaller(batch, contents, tally, problem)
             return
         for file, item in zip(batch, answer["items"], strict=True):
             _count_item(file, item, tally)
@@ -161,6 +170,11 @@ def _count_item(file: CropFile, item: dict[str, Any], tally: Tally) -> None:
         tally.duplicate += 1
     else:
         tally.rejected.append(_rejection(file, item["code"], item["reason"]))
+
+
+def _reasons(problem: ServiceProblem) -> dict[int, dict[str, Any]]:
+    """What is wrong with each item, by its place in the request."""
+    return {error["index"]: error for error in problem.errors if "index" in error}
 
 
 def _rejection(file: CropFile, code: str, reason: str) -> Rejection:

@@ -69,6 +69,35 @@ class TestEnroller:
         assert (rejection.file, rejection.external_id, rejection.code) == (str(crops[6].path), "6", "too_large")
         assert "Body above the limit." in rejection.reason
 
+    @pytest.mark.parametrize(
+        ("status", "code", "reasons"),
+        [
+            (409, "external_id_conflict", ["external_id_conflict"] * 4),
+            (422, "all_rejected", ["undecodable_image", "external_id_conflict", "too_large", "invalid_value"]),
+        ],
+    )
+    def test_goes_on_after_a_batch_in_which_every_crop_was_rejected(
+        self, script: SimpleNamespace, crops: list[CropFile], status: int, code: str, reasons: list[str]
+    ) -> None:
+        errors = [{"index": at, "code": reason, "detail": f"crop {at}"} for at, reason in enumerate(reasons)]
+        answer = (status, {}, {"title": "None", "detail": "None at all.", "code": code, "errors": errors})
+        script.answers = [answer, all_enrolled]
+        tally, _ = enroll(script.address, crops, batch_size=4, parallel=1)
+        assert (tally.enrolled, tally.failure) == (6, None)
+        assert [(one.external_id, one.code, one.reason) for one in tally.rejected] == [
+            (str(at), reason, f"crop {at}") for at, reason in enumerate(reasons)
+        ]
+        assert len(script.bodies) == 3
+
+    def test_stops_where_the_whole_collection_is_in_conflict(
+        self, script: SimpleNamespace, crops: list[CropFile]
+    ) -> None:
+        script.answers = [(409, {}, {"title": "Another model", "code": "model_mismatch", "errors": []})]
+        tally, _ = enroll(script.address, crops, parallel=1)
+        assert (tally.done, len(script.bodies)) == (0, 1)
+        assert tally.failure is not None
+        assert tally.failure.code == "model_mismatch"
+
     def test_rejects_an_unreadable_file_and_sends_the_others(
         self, script: SimpleNamespace, crops: list[CropFile]
     ) -> None:

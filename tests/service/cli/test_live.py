@@ -59,6 +59,18 @@ class TestIngest:
         assert "1 enrolled, 12 duplicate, 0 rejected, of 13." in result.output
         assert len(enrolled(live_service, "resume")) == 13
 
+    def test_rejects_pictures_that_have_changed_and_enrolls_the_others(
+        self, live_service: str, folder: Path, paint: Callable[[Path, int], Path]
+    ) -> None:
+        ingest(live_service, folder, "--camera-id", "gate", collection="changed")
+        for vehicle in range(6):  # the first request of five crops and a part of the second
+            paint(folder / f"car_{vehicle}_cam1.png", 100 + vehicle)
+        paint(folder / "late.png", 77)
+        result = ingest(live_service, folder, "--camera-id", "gate", collection="changed")
+        assert result.exit_code == 1, result.output
+        assert "1 enrolled, 6 duplicate, 6 rejected, of 13." in result.output
+        assert "6 x external_id_conflict: external_id: is taken by another image" in result.output
+
     def test_tells_what_was_rejected_and_why(self, live_service: str, folder: Path, tmp_path: Path) -> None:
         (folder / "car_7_cam1.png").write_text("no picture")
         (folder / "unnamed.png").write_bytes((folder / "car_1_cam1.png").read_bytes())
