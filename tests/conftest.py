@@ -105,6 +105,15 @@ def untrained_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def two_camera(pytestconfig: pytest.Config) -> Path:
+    """The two-camera set (Khoa-Nguyen-Truong/Vehicle-Re-ID-Dataset), which lies beside the repository or nowhere."""
+    folder = pytestconfig.rootpath.parent / "shared" / "data" / "two-camera"
+    if not folder.is_dir():
+        pytest.skip("the two-camera set is not beside the repository")
+    return folder
+
+
 @pytest.fixture
 def make_settings(untrained_weights: Path, tmp_path: Path) -> Callable[..., Settings]:
     """Settings of a service with the untrained network and its data in a folder of the test; `changes` are settings."""

@@ -1,5 +1,4 @@
 """Second looks at the best candidates of a search: each method in a module of its own, on the embeddings of the hits.
 
-Every method is a pure function in two forms: one takes arrays, so that methods can be chained (normalise per camera,
-then re-rank); the other takes the hits of a search and gives them re-scored, best first.
+Every method is a pure function on arrays, so that methods can be chained (normalise per camera, then re-rank).
 """

@@ -13,37 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from index.contract import CameraStatistics, Hit
-from index.rerank.rescoring import embeddings_of, rescored
+from index.contract import CameraStatistics
 
 MIN_CROPS = 32
 """Crops below which a camera's mean and deviation are not trusted."""
 
 _LEAST_SHARE = 0.1
 # A component that hardly varies on one camera would otherwise outweigh all others for whatever comes next from there.
-
-
-def camera_normalization(
-    query: NDArray[np.float32],
-    query_camera: str | None,
-    hits: Sequence[Hit],
-    statistics: Mapping[str, CameraStatistics],
-    *,
-    min_crops: int = MIN_CROPS,
-) -> list[tuple[Hit, float]]:
-    """The hits re-scored by the cosine similarity of normalised embeddings, in [-1, 1], best first.
-
-    Args:
-        query: Unit vector, shape (dimension,).
-        query_camera: Camera that saw the query; None where unknown.
-        hits: The best candidates of a search, best first.
-        statistics: Statistics of the cameras of the hits' collection.
-        min_crops: Crops below which a camera takes the statistics of the whole collection.
-    """
-    embeddings = np.vstack([query, embeddings_of(hits, len(query))])
-    cameras = [query_camera, *(hit.sighting.camera_id for hit in hits)]
-    normalized = normalized_embeddings(embeddings, cameras, statistics, min_crops=min_crops).astype(np.float64)
-    return rescored(hits, np.clip(normalized[1:] @ normalized[0], -1, 1))
 
 
 def normalized_embeddings(

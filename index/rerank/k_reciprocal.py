@@ -6,29 +6,8 @@ distances are squared Euclidean divided by the largest in the row, a point is it
 point sum to one, and a neighbour's set joins when it shares strictly more than two thirds.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
-
-from index.contract import Hit
-from index.rerank.rescoring import embeddings_of, rescored
-
-
-def k_reciprocal(
-    query: NDArray[np.float32], hits: Sequence[Hit], *, k1: int = 20, k2: int = 6, lambda_: float = 0.3
-) -> list[tuple[Hit, float]]:
-    """The hits re-scored by `k_reciprocal_scores`, best first.
-
-    Args:
-        query: Unit vector, shape (dimension,).
-        hits: The best candidates of a search, best first.
-        k1: Neighbours that must be mutual.
-        k2: Neighbours whose encodings are averaged.
-        lambda_: Share of the original distance.
-    """
-    scores = k_reciprocal_scores(query, embeddings_of(hits, len(query)), k1=k1, k2=k2, lambda_=lambda_)
-    return rescored(hits, scores)
 
 
 def k_reciprocal_scores(

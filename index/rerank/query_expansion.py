@@ -4,24 +4,8 @@ Chum, Philbin, Sivic, Isard, Zisserman: "Total Recall: Automatic Query Expansion
 Object Retrieval", ICCV 2007, "average query expansion", with embeddings in the place of visual words.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
-
-from index.contract import Hit
-from index.rerank.rescoring import embeddings_of, rescored
-
-
-def query_expansion(query: NDArray[np.float32], hits: Sequence[Hit], *, top_n: int = 5) -> list[tuple[Hit, float]]:
-    """The hits re-scored by `query_expansion_scores`, best first.
-
-    Args:
-        query: Unit vector, shape (dimension,).
-        hits: The best candidates of a search, best first.
-        top_n: How many of them the query is averaged with.
-    """
-    return rescored(hits, query_expansion_scores(query, embeddings_of(hits, len(query)), top_n=top_n))
 
 
 def query_expansion_scores(

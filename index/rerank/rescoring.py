@@ -1,4 +1,4 @@
-"""Hits in, hits in a new order out: what every re-ranking method shares."""
+"""The embeddings of a search's hits, which every re-ranking method starts from."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,3 @@ def embeddings_of(hits: Sequence[Hit], dimension: int) -> NDArray[np.float32]:
     for row, hit in enumerate(hits):
         stacked[row] = hit.sighting.embedding
     return stacked
-
-
-def rescored(hits: Sequence[Hit], scores: NDArray[np.floating]) -> list[tuple[Hit, float]]:
-    """The hits with their new scores, best first; equal scores keep the order of the hits.
-
-    Args:
-        hits: Candidates.
-        scores: Their new scores, shape (hits,).
-    """
-    order = np.argsort(-scores, kind="stable")
-    return [(hits[place], float(scores[place])) for place in order.tolist()]

@@ -19,14 +19,6 @@ PATTERN = r"(?P<vehicle>.+)_cam(?P<camera>\d+)\.jpg"
 
 
 @pytest.fixture(scope="module")
-def two_camera(pytestconfig: pytest.Config) -> Path:
-    folder = pytestconfig.rootpath.parent / "shared" / "data" / "two-camera"
-    if not folder.is_dir():
-        pytest.skip("the two-camera set is not there: it is public, and does not come with the project")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def service(two_camera: Path) -> Iterator[ServiceProcess]:
     with data_folder() as folder:
         service = ServiceProcess(folder, device="cpu")
@@ -35,7 +27,7 @@ def service(two_camera: Path) -> Iterator[ServiceProcess]:
         service.stop()
 
 
-def ingest_val(two_camera: Path, service: ServiceProcess) -> str:
+def ingest_val(two_camera: Path, service: ServiceProcess) -> None:
     listed = [two_camera / "images", "--list", two_camera / "val.txt", "--pattern", PATTERN]
     done = subprocess.run(
         [sys.executable, "-m", "service.cli", "ingest", *map(str, listed), "--url", service.address],

@@ -1,7 +1,7 @@
 """Random histories and filters: every backend must answer what a slow, obvious scan over a dict answers."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from numpy.typing import NDArray
+from support.vectors import unit
 
 from index.contract import Filter, Hits, Scalar, Sighting, VectorIndex
 
@@ -34,11 +35,6 @@ TRACKS = [None, (None, "7"), ("s1", "7"), ("s2", "7")]
 VEHICLES = [None, "v1", "v2", ""]
 SCALARS: list[Scalar] = [1, 1.0, True, "1", "true", 0, False, None, "", -2.5, 2**60, 2**60 + 1]
 KEYS = ["color", "doors", ""]
-
-
-def unit(values: Iterable[float]) -> NDArray[np.float32]:
-    vector = np.array(list(values), dtype=np.float64)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
 def nudged(vector: NDArray[np.float32]) -> NDArray[np.float32]:

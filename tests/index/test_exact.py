@@ -6,6 +6,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.vectors import unit_rows
 
 from index import exact
 from index.contract import Filter, Hits, Sighting
@@ -13,11 +14,6 @@ from index.exact import ExactIndex
 from index.recheck import FilterLeakError
 
 DIMENSION = 200
-
-
-def unit_rows(random: np.random.Generator, rows: int, dimension: int = DIMENSION) -> NDArray[np.float32]:
-    vectors = random.standard_normal((rows, dimension))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 def crops_of(vectors: NDArray[np.float32], cameras: int = 7) -> list[Sighting]:
@@ -40,7 +36,7 @@ def near_ties(random: np.random.Generator, query: NDArray[np.float32], rows: int
 @pytest.mark.parametrize("share", [1.0, 0.1])
 def test_near_ties_are_ranked_by_the_exact_score(k: int, share: float) -> None:
     random = np.random.default_rng(k)
-    query = unit_rows(random, 1)[0]
+    query = unit_rows(random, 1, DIMENSION)[0]
     crops = crops_of(near_ties(random, query, 400), cameras=1)
     rest = int(len(crops) * (1 / share - 1))
     others = [Sighting(UUID(int=10**6 + n), "c", -query, "other") for n in range(rest)]
@@ -57,7 +53,7 @@ def test_near_ties_are_ranked_by_the_exact_score(k: int, share: float) -> None:
 
 def test_replicas_with_other_histories_answer_bit_for_bit_the_same() -> None:
     random = np.random.default_rng(2)
-    crops = crops_of(unit_rows(random, 600))
+    crops = crops_of(unit_rows(random, 600, DIMENSION))
     fresh, busy = ExactIndex(DIMENSION), ExactIndex(DIMENSION)
     fresh.apply(crops, [], 1)
     noise = [Sighting(crop.id, crop.collection, -crop.embedding, "gone") for crop in crops[::3]]
@@ -66,7 +62,7 @@ def test_replicas_with_other_histories_answer_bit_for_bit_the_same() -> None:
         busy.apply(crops[start : start + 50], [], 1)
         busy.apply(noise[:1], [crop.id for crop in crops[start + 3 : start + 50 : 5]], 1)
     busy.apply(crops, [], 1)
-    for query in unit_rows(random, 20):
+    for query in unit_rows(random, 20, DIMENSION):
         for where in (Filter("c"), Filter("c", camera_ids=frozenset({"cam-3"}))):
             assert answered(fresh.search(query, 25, where)) == answered(busy.search(query, 25, where))
     one, other = fresh.camera_statistics("c"), busy.camera_statistics("c")
@@ -80,8 +76,8 @@ def test_replicas_with_other_histories_answer_bit_for_bit_the_same() -> None:
 def test_a_score_does_not_depend_on_the_filter() -> None:
     random = np.random.default_rng(3)
     index = ExactIndex(DIMENSION)
-    index.apply(crops_of(unit_rows(random, 2000), cameras=20), [], 1)
-    query = unit_rows(random, 1)[0]
+    index.apply(crops_of(unit_rows(random, 2000, DIMENSION), cameras=20), [], 1)
+    query = unit_rows(random, 1, DIMENSION)[0]
     everywhere = dict(answered(index.search(query, 2000, Filter("c"))))
     for camera in range(20):
         some = answered(index.search(query, 2000, Filter("c", camera_ids=frozenset({f"cam-{camera}"}))))
@@ -95,7 +91,7 @@ def held_rows(index: ExactIndex) -> int:
 
 def test_deleted_embeddings_leave_memory_before_they_are_a_quarter_of_it() -> None:
     random = np.random.default_rng(4)
-    crops = crops_of(unit_rows(random, 400))
+    crops = crops_of(unit_rows(random, 400, DIMENSION))
     index = ExactIndex(DIMENSION)
     index.apply(crops, [], 1)
     for start in range(0, 360, 20):
@@ -109,7 +105,7 @@ def test_deleted_embeddings_leave_memory_before_they_are_a_quarter_of_it() -> No
 
 def test_updating_one_crop_forever_needs_no_more_memory() -> None:
     random = np.random.default_rng(5)
-    crops = crops_of(unit_rows(random, 40))
+    crops = crops_of(unit_rows(random, 40, DIMENSION))
     index = ExactIndex(DIMENSION)
     index.apply(crops, [], 1)
     for turn in range(200):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from support.vectors import unit
 
 from index.contract import Filter, Hits, Sighting, VectorIndex
 
@@ -16,8 +17,7 @@ DIMENSION = 64
 CROPS = 120
 
 _random = np.random.default_rng(11)
-_vectors = _random.standard_normal((CROPS, 5, DIMENSION))
-_vectors = (_vectors / np.linalg.norm(_vectors, axis=2, keepdims=True)).astype(np.float32)
+_vectors = unit(_random.standard_normal((CROPS, 5, DIMENSION)))
 
 
 def state(batch: int) -> dict[UUID, tuple[str, int, int]]:

@@ -1,7 +1,6 @@
 """Small networks for the tests of the model package."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -34,12 +33,3 @@ def make_preset() -> MakePreset:
         return Preset.model_validate({**small, **changes})
 
     return make
-
-
-@pytest.fixture(scope="session")
-def two_camera(pytestconfig: pytest.Config) -> Path:
-    """The two-camera set (Khoa-Nguyen-Truong/Vehicle-Re-ID-Dataset), which lies beside the repository or nowhere."""
-    folder = pytestconfig.rootpath.parent / "shared" / "data" / "two-camera"
-    if not folder.is_dir():
-        pytest.skip("the two-camera set is not beside the repository")
-    return folder

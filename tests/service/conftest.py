@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 from sqlalchemy.ext.asyncio import AsyncSession
 from support.processes import ServiceProcess, data_folder
+from support.vectors import unit_rows
 from uuid_utils.compat import uuid7
 
 from service.database.engine import Database
@@ -22,11 +21,6 @@ DIMENSION = 32
 MakeCrop = Callable[..., NewCrop]
 Add = Callable[..., Awaitable[list[NewCrop]]]
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
-
-
-def unit_vector(seed: int, dimension: int = DIMENSION) -> NDArray[np.float32]:
-    vector = np.random.default_rng(seed).standard_normal(dimension)
-    return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
 @pytest.fixture
@@ -46,7 +40,7 @@ def make_crop() -> MakeCrop:
             "width": 64,
             "height": 48,
             "model_id": MODEL_ID,
-            "embedding": unit_vector(made),
+            "embedding": unit_rows(made, 1, DIMENSION)[0],
         }
         return NewCrop(collection_id=collection_id, **{**defaults, **fields})
 
@@ -107,13 +101,12 @@ def live_service(untrained_weights: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def paint() -> Callable[[Path, int], Path]:
-    """Writes a picture that looks like no other number's: blocks of colour, as PNG."""
+def paint(make_picture: Callable[..., Image.Image]) -> Callable[[Path, int], Path]:
+    """Writes the picture of a number as PNG."""
 
     def write(path: Path, number: int) -> Path:
-        blocks = np.random.default_rng(number).integers(0, 256, (4, 5, 3), dtype=np.uint8)
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(blocks.repeat(24, axis=0).repeat(24, axis=1)).save(path, "PNG")
+        make_picture(number).save(path, "PNG")
         return path
 
     return write

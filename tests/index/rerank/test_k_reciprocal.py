@@ -1,19 +1,17 @@
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.vectors import unit
 
-from index.contract import Hit
-from index.rerank.k_reciprocal import k_reciprocal, k_reciprocal_scores
+from index.rerank.k_reciprocal import k_reciprocal_scores
 
 
 def clustered(seed: int, clusters: int, members: int, noise: float, dimension: int = 16) -> NDArray[np.float32]:
     random = np.random.default_rng(seed)
     centres = random.standard_normal((clusters, 1, dimension))
-    points = (centres + noise * random.standard_normal((clusters, members, dimension))).reshape(-1, dimension)
-    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    return unit((centres + noise * random.standard_normal((clusters, members, dimension))).reshape(-1, dimension))
 
 
 def slow_scores(points: list[list[float]], k1: int, k2: int, lambda_: float) -> list[float]:
@@ -85,31 +83,30 @@ def test_more_twins_than_neighbours_are_all_alike() -> None:
     np.testing.assert_allclose(scores, slow_scores(points.astype(float).tolist(), 3, 1, 0.3), atol=1e-9)
 
 
-def test_a_chain_of_neighbours_beats_a_lone_lookalike(make_hits: Callable[..., list[Hit]]) -> None:
-    def at(degrees: float) -> NDArray[np.float32]:
-        return np.array([math.cos(math.radians(degrees)), math.sin(math.radians(degrees))], dtype=np.float32)
+def test_a_chain_of_neighbours_beats_a_lone_lookalike() -> None:
+    def at(*degrees: float) -> NDArray[np.float32]:
+        angles = np.radians(degrees)
+        return np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
 
     # The same vehicle turning: 0, 4, 8 ... 20 degrees. A lookalike stands at -19 amid a crowd of its own.
-    turning = np.array([at(4 * n) for n in range(1, 6)])
-    crowd = np.array([at(-19 - n / 2) for n in range(8)])
-    hits = make_hits(at(0), np.vstack([turning, crowd]))
-    assert [hit.sighting.id.int for hit in hits][4] == 6, "by cosine alone the lookalike comes before the last view"
-    reranked = k_reciprocal(at(0), hits, k1=5, k2=2)
-    assert [hit.sighting.id.int for hit, _ in reranked][:5] == [1, 2, 3, 4, 5]
-    assert [score for _, score in reranked] == sorted((score for _, score in reranked), reverse=True)
+    turning, lookalike, crowd = [4, 8, 12, 16, 20], -19, [-19.5, -20, -20.5, -21, -21.5, -22, -22.5]
+    best_first = sorted([*turning, lookalike, *crowd], key=abs)
+    assert best_first[4] == lookalike, "by cosine alone the lookalike comes before the last view"
+    scores = k_reciprocal_scores(at(0)[0], at(*best_first), k1=5, k2=2)
+    assert [best_first[place] for place in np.argsort(-scores, kind="stable")][:5] == turning
 
 
-def test_lambda_one_keeps_the_order(make_hits: Callable[..., list[Hit]]) -> None:
-    points = clustered(2, clusters=4, members=8, noise=0.8)
-    hits = make_hits(points[0], points[1:])
-    assert [hit for hit, _ in k_reciprocal(points[0], hits, lambda_=1.0)] == hits
+def test_lambda_one_keeps_the_order() -> None:
+    query, *points = clustered(2, clusters=4, members=8, noise=0.8)
+    best_first = np.array(sorted(points, key=lambda point: -float(point @ query)))
+    scores = k_reciprocal_scores(query, best_first, lambda_=1.0)
+    assert np.argsort(-scores, kind="stable").tolist() == list(range(len(points)))
 
 
-def test_few_or_no_candidates(make_hits: Callable[..., list[Hit]]) -> None:
-    query = clustered(3, 1, 1, 0)[0]
-    assert k_reciprocal(query, []) == []
-    [(hit, score)] = k_reciprocal(query, make_hits(query, query[None]))
-    assert (hit.sighting.id.int, score) == (1, pytest.approx(1.0))
+def test_few_or_no_candidates() -> None:
+    query = clustered(3, 1, 1, 0)
+    assert k_reciprocal_scores(query[0], query[:0]).tolist() == []
+    assert k_reciprocal_scores(query[0], query).tolist() == [pytest.approx(1.0)]
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,6 @@ from model.preprocessing import resize_crop, to_images
 from model.presets import Appearance
 from model.weights import load_efficientnet_lite0
 
-TWO_CAMERA = Path(__file__).parents[4] / "shared" / "data" / "two-camera"
-
 # Kernel and stride of the depthwise convolution of each block (Tan and Le, EfficientNet, table 1).
 BLOCKS = [
     (3, 1),
@@ -152,10 +150,8 @@ def test_another_file_is_refused(tmp_path: Path, packaged: dict[str, Tensor]) ->
 
 
 @pytest.fixture(scope="module")
-def vehicle_crops() -> Tensor:
-    if not TWO_CAMERA.is_dir():
-        pytest.skip("the two-camera set is not beside the repository")
-    paths = [path for kind in ("car", "truck") for path in sorted((TWO_CAMERA / "images").glob(f"{kind}_*"))[::12]]
+def vehicle_crops(two_camera: Path) -> Tensor:
+    paths = [path for kind in ("car", "truck") for path in sorted((two_camera / "images").glob(f"{kind}_*"))[::12]]
     return to_images(np.stack([resize_crop(Image.open(path), 224) for path in paths]))
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.vectors import unit_rows
 
 from index.contract import UNIT_TOLERANCE
 from service.database.vectors import decode, encode
@@ -9,8 +10,7 @@ from service.database.vectors import decode, encode
 
 @pytest.mark.parametrize("dimension", [1, 2, 256, 512, 2048])
 def test_the_round_trip_keeps_direction_and_length(dimension: int) -> None:
-    vectors = np.random.default_rng(dimension).standard_normal((50, dimension))
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    vectors = unit_rows(dimension, 50, dimension)
     decoded = np.stack([decode(encode(vector)) for vector in vectors])
     assert decoded.dtype == np.float32
     lengths = np.linalg.norm(decoded.astype(np.float64), axis=1)
@@ -27,8 +27,7 @@ def test_half_precision_alone_is_not_of_unit_length() -> None:
 
 
 def test_reading_and_storing_again_changes_nothing_more() -> None:
-    vector = np.random.default_rng(0).standard_normal(512)
-    once = decode(encode((vector / np.linalg.norm(vector)).astype(np.float32)))
+    once = decode(encode(unit_rows(0, 1, 512)[0]))
     np.testing.assert_allclose(decode(encode(once)), once, atol=1e-6)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.vectors import unit
 
 from index.contract import Filter, Hits, Sighting
 from index.exact import ExactIndex
@@ -138,8 +139,7 @@ class TestReranking:
     @pytest.fixture
     def scene(self) -> tuple[CountingIndex, NDArray[np.float32]]:
         random = np.random.default_rng(5)
-        vectors = random.standard_normal((60, DIMENSION)).astype(np.float32) + 0.7
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = unit(random.standard_normal((60, DIMENSION)) + 0.7)
         sightings = [sighting(row + 1, vector, camera_id=f"c{row % 2}") for row, vector in enumerate(vectors[1:])]
         return index_of(sightings), vectors[0]
 
