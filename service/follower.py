@@ -9,7 +9,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from index.contract import Sighting, VectorIndex
@@ -25,6 +25,8 @@ CHANGES_BATCH = 1024
 """Lines of the change log per step."""
 LONGEST_PAUSE_S = 10.0
 """Longest pause between two attempts while something is wrong."""
+LOAD_RETRY_AFTER_S = 5
+"""When to ask again for an index that is being loaded."""
 
 
 class Follower:
@@ -32,39 +34,62 @@ class Follower:
 
     An outage of the database leaves the index as it is: it goes on answering, `lag_s` grows, and the follower catches
     up when the database is back. A row that the index refuses is never stepped over: `ready` is false until it is
-    applied.
+    applied. Where the log goes back, because the database was restored from a backup, the index is of a history that
+    has not been: it is dropped, and there is none until a new one is whole.
 
     Args:
         database: The truth.
-        index: The index to fill. Nobody else may write to it.
+        make_index: Makes an empty index. Nobody else may write to what it made.
         model_id: The model whose vectors are followed; others never get into the index.
         poll_s: Seconds between two looks at the log when nothing wakes it.
     """
 
-    def __init__(self, database: Database, index: VectorIndex, model_id: str, poll_s: float) -> None:
+    def __init__(self, database: Database, make_index: Callable[[], VectorIndex], model_id: str, poll_s: float) -> None:
         self._database = database
-        self._index = index
+        self._make_index = make_index
+        self._index: VectorIndex | None = None
         self._model_id = model_id
         self._poll_s = poll_s
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._moved = asyncio.Condition()
-        self._loaded = False
         self._refused = False
         self._sequence = 0
+        self._committed = 0
         self._head = 0
         self._level_at = -math.inf
         self._last_error: str | None = None
 
     @property
+    def index(self) -> VectorIndex:
+        """The index. It is whole when it can first be had; a search keeps to the one that it began with.
+
+        Raises:
+            UnavailableError: There is none, because it is still being loaded.
+        """
+        if self._index is None:
+            raise UnavailableError("The index is not loaded from the database yet.", retry_after_s=LOAD_RETRY_AFTER_S)
+        return self._index
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is an index."""
+        return self._index is not None
+
+    @property
     def ready(self) -> bool:
         """Whether the index was loaded and every row so far could be applied."""
-        return self._loaded and not self._refused
+        return self.loaded and not self._refused
 
     @property
     def sequence(self) -> int:
-        """Number of the last change applied."""
+        """Number of the last change applied; 0 where there is no index."""
         return self._sequence
+
+    @property
+    def committed(self) -> int:
+        """Greatest change that this process is known to have committed since the index was loaded; 0 before one."""
+        return self._committed
 
     @property
     def head(self) -> int:
@@ -99,8 +124,18 @@ class Follower:
                 await self._task
             self._task = None
 
+    def note_commit(self, sequence: int) -> None:
+        """Look at the log now, because this process has just committed.
+
+        Args:
+            sequence: Number of the last change committed. This process's searches wait for it, so that a client which
+                talks to one replica reads its own writes.
+        """
+        self._committed = max(self._committed, sequence)
+        self.wake()
+
     def wake(self) -> None:
-        """Look at the log now. Called by whoever has just committed in this process."""
+        """Look at the log now."""
         self._woken.set()
 
     async def wait_for(self, sequence: int, timeout_s: float) -> bool:
@@ -151,46 +186,51 @@ class Follower:
         self._last_error, self._refused = problem, refused
 
     async def _load(self) -> None:
-        """Fill the index from scratch, in one snapshot of the database."""
-        self._loaded = False
+        """Fill a new index, in one snapshot of the database. Nobody sees it before it is whole."""
+        # The old index goes first: there need not be memory for two. The commits noted so far are in the snapshot to
+        # come, or were lost with the history that a restored database has forgotten.
+        self._index, self._sequence, self._committed = None, 0, 0
         started = time.monotonic()
-        await asyncio.to_thread(self._index.clear)
+        index = self._make_index()
         async with self._database.reading() as session:
             truth = FollowerRepository(session, self._model_id)
             self._head = await truth.head()
-            async for batch in truth.sightings(LOAD_BATCH):
-                await self._apply(batch, (), 0)
-        await self._apply((), (), self._head)
-        self._loaded, self._level_at = True, started
+            async with contextlib.aclosing(truth.sightings(LOAD_BATCH)) as batches:
+                async for batch in batches:
+                    await self._apply(index, batch, (), 0)
+        await self._apply(index, (), (), self._head)
+        self._index, self._level_at = index, started
         await self._advance(self._head)
 
     async def _catch_up(self) -> None:
         """Apply everything that is in the log."""
         while True:
             started = time.monotonic()
-            if not self._loaded:
+            if self._index is None:
                 await self._load()
+            index = self.index
+            known = max(self._sequence, self._committed)  # read before the snapshot, which therefore has it
             async with self._database.reading() as session:
                 changes = await FollowerRepository(session, self._model_id).changes_after(self._sequence, CHANGES_BATCH)
             self._head = changes.head
-            if changes.head < self._sequence:
+            if changes.head < known:
                 logger.warning(
-                    "The change log went back from %d to %d (a restored database): loading anew",
-                    self._sequence,
-                    self._head,
+                    "The change log went back from %d to %d (a restored database): loading anew", known, changes.head
                 )
-                self._loaded = False
+                self._index = None
                 continue
             if changes.last > self._sequence:
-                await self._apply(changes.upserts, changes.deletes, changes.last)
+                await self._apply(index, changes.upserts, changes.deletes, changes.last)
                 await self._advance(changes.last)
             if changes.last == changes.head:
                 self._level_at = started
                 return
 
-    async def _apply(self, upserts: Iterable[Sighting], deletes: Iterable[UUID], watermark: int) -> None:
+    async def _apply(
+        self, index: VectorIndex, upserts: Iterable[Sighting], deletes: Iterable[UUID], watermark: int
+    ) -> None:
         """Apply one step, outside the event loop. A step once begun is waited for, even by a task that is cancelled."""
-        step = asyncio.create_task(asyncio.to_thread(self._index.apply, upserts, deletes, watermark))
+        step = asyncio.create_task(asyncio.to_thread(index.apply, upserts, deletes, watermark))
         try:
             await asyncio.shield(step)
         except asyncio.CancelledError:

@@ -1,6 +1,6 @@
 """What a follower reads: every crop as an index holds it, and the change log from a cursor on."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -41,8 +41,10 @@ class FollowerRepository:
         """Greatest number of the change log; 0 where it is empty."""
         return await self._session.scalar(select(func.max(Change.sequence))) or 0
 
-    async def sightings(self, batch: int) -> AsyncIterator[list[Sighting]]:
+    async def sightings(self, batch: int) -> AsyncGenerator[list[Sighting], None]:
         """Every crop with an embedding of the model, streamed through a cursor of the server.
+
+        Whoever may leave before the end closes the generator (`contextlib.aclosing`), and with it the cursor.
 
         Args:
             batch: Crops fetched and yielded at a time; no more are held in memory.
@@ -51,8 +53,11 @@ class FollowerRepository:
             VectorError: A stored vector is broken.
         """
         result = await self._session.stream(self._query(), execution_options={"yield_per": batch})
-        async for rows in result.partitions():
-            yield [_sighting(row) for row in rows]
+        try:
+            async for rows in result.partitions():
+                yield [_sighting(row) for row in rows]
+        finally:
+            await result.close()
 
     async def changes_after(self, sequence: int, limit: int) -> Changes:
         """The next changes after a cursor.

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from index.exact import ExactIndex
 from model.embedder import Embedder
@@ -41,8 +42,8 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         embedder = await asyncio.to_thread(
             Embedder.load, settings.weights, settings.preset, settings.device, settings.torch_threads
         )
-        index = ExactIndex(embedder.dimension)
-        follower = Follower(database, index, embedder.model_id, settings.follower_poll_s)
+        make_index = partial(ExactIndex, embedder.dimension)
+        follower = Follower(database, make_index, embedder.model_id, settings.follower_poll_s)
         await follower.start()
         stack.push_async_callback(follower.stop)
         queue = EmbeddingQueue(embedder.embed, settings.batch_size, settings.queue_crops)
@@ -54,10 +55,11 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         decode_pool = DecodePool(settings.decode_workers)
         stack.callback(decode_pool.close)
         preparer = CropPreparer(decoder, embedder, decode_pool, settings.max_image_bytes)
-        runtime = Runtime(settings, database, store, embedder, index, follower, decoder, decode_pool, preparer, queue)
+        runtime = Runtime(settings, database, store, embedder, follower, decoder, decode_pool, preparer, queue)
         # At the largest batch, so that the first burst of requests finds the memory laid out.
         await probe_model(runtime, settings.batch_size)
-        logger.info("Ready: model %s, %d crops in the index, %s orphans swept", embedder.model_id, index.count(), swept)
+        crops = follower.index.count()
+        logger.info("Ready: model %s, %d crops in the index, %s orphans swept", embedder.model_id, crops, swept)
         yield runtime
 
 

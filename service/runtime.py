@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from index.contract import VectorIndex
 from model.embedder import Embedder
 from service.crops.store import CropStore
 from service.database.engine import Database
@@ -19,29 +18,17 @@ from service.settings import Settings
 
 @dataclass(slots=True)
 class Runtime:
-    """The parts of the process.
-
-    Attributes:
-        committed_sequence: Greatest change number that this process itself has committed. Its searches wait for it, so
-            that a client which talks to one replica reads its own writes.
-    """
+    """The parts of the process."""
 
     settings: Settings
     database: Database
     store: CropStore
     embedder: Embedder
-    index: VectorIndex
     follower: Follower
     decoder: ImageDecoder
     decode_pool: DecodePool
     preparer: CropPreparer
     queue: EmbeddingQueue
-    committed_sequence: int = 0
-
-    def committed(self, sequence: int) -> None:
-        """Note a commit of this process and let the index follow it at once."""
-        self.committed_sequence = max(self.committed_sequence, sequence)
-        self.follower.wake()
 
 
 def _runtime(request: Request) -> Runtime:

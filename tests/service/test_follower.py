@@ -1,10 +1,13 @@
 """The follower: the index becomes and stays equal to the truth, whoever writes and whatever breaks."""
 
 import asyncio
+import gc
 import random
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +35,7 @@ Remove = Callable[[AsyncSession, UUID], Awaitable[None]]
 
 @asynccontextmanager
 async def _following(database: Database, poll_s: float = 0.02, model_id: str = MODEL_ID) -> AsyncIterator[Follower]:
-    follower = Follower(database, ExactIndex(DIMENSION), model_id, poll_s)
+    follower = Follower(database, partial(ExactIndex, DIMENSION), model_id, poll_s)
     await follower.start()
     try:
         yield follower
@@ -45,7 +48,7 @@ def _held(follower: Follower, *collections: str) -> dict[UUID, Sighting]:
     query = np.zeros(DIMENSION, dtype=np.float32)
     query[0] = 1
     hits = [
-        hit for name in collections or ("default",) for hit in follower._index.search(query, 10_000, Filter(name)).hits
+        hit for name in collections or ("default",) for hit in follower.index.search(query, 10_000, Filter(name)).hits
     ]
     held = {hit.sighting.id: hit.sighting for hit in hits}
     assert len(held) == len(hits)
@@ -86,6 +89,13 @@ async def _remove(database: Database, remove: Remove, crop_id: UUID) -> None:
         await remove(session, crop_id)
 
 
+async def _forget(database: Database, crop_id: UUID) -> None:
+    """Take a crop back as a backup does that was made before it: its changes are gone as well."""
+    async with database.transaction() as session:
+        await session.execute(text("DELETE FROM crops WHERE id = :id"), {"id": crop_id})
+        await session.execute(text("DELETE FROM changes WHERE crop_id = :id"), {"id": crop_id})
+
+
 async def test_the_first_load_has_every_column(database: Database, enrol: Enrol) -> None:
     (crop,) = await enrol(
         database,
@@ -114,8 +124,11 @@ async def test_the_first_load_has_every_column(database: Database, enrol: Enrol)
 
 
 async def test_it_knows_nothing_before_its_first_load(database: Database) -> None:
-    follower = Follower(database, ExactIndex(DIMENSION), MODEL_ID, 0.02)
+    follower = Follower(database, partial(ExactIndex, DIMENSION), MODEL_ID, 0.02)
     assert not follower.ready
+    assert not follower.loaded
+    with pytest.raises(UnavailableError, match="not loaded"):
+        _ = follower.index
     assert follower.lag_s == float("inf")
     assert not await follower.wait_for(1, 0.01)
     await follower.stop()
@@ -160,7 +173,7 @@ async def test_what_is_committed_while_it_loads_is_neither_lost_nor_applied_twic
         await _remove(database, remove, first[0].id)
 
     done, loop = asyncio.Event(), asyncio.get_running_loop()
-    follower = Follower(database, Slow(DIMENSION), MODEL_ID, 0.02)
+    follower = Follower(database, partial(Slow, DIMENSION), MODEL_ID, 0.02)
     await follower.start()
     await _level(follower, database)
     assert done.is_set()
@@ -225,11 +238,11 @@ async def test_a_vector_of_another_model_never_gets_in(database: Database, enrol
         await enrol(database, collection="foreign", model_id="model-2")
         (own,) = await enrol(database)
         await _level(follower, database)
-        assert follower._index.count() == 1
+        assert follower.index.count() == 1
         assert _held(follower).keys() == {own.id}
     async with _following(database, model_id="model-2") as follower:
-        assert follower._index.count() == 2
-        assert follower._index.count("default") == 0
+        assert follower.index.count() == 2
+        assert follower.index.count("default") == 0
 
 
 async def test_three_followers_and_concurrent_writers_converge(database: Database, add: Add, remove: Remove) -> None:
@@ -264,7 +277,7 @@ async def test_three_followers_and_concurrent_writers_converge(database: Databas
             assert len({sighting.collection for sighting in truth.values()}) == 2
             for follower in (one, two, three):
                 await _level(follower, database)
-                assert follower._index.watermark == await _head(database)
+                assert follower.index.watermark == await _head(database)
                 _assert_same(_held(follower, "default", "other"), truth)
     async with _following(database) as restarted:
         _assert_same(_held(restarted, "default", "other"), truth)
@@ -296,7 +309,7 @@ async def test_a_broken_vector_stops_the_first_load(database: Database, enrol: E
     (crop,) = await enrol(database)
     async with database.transaction() as session:
         await session.execute(text("UPDATE embeddings SET vector = '\\x0000'"))
-    follower = Follower(database, ExactIndex(DIMENSION), MODEL_ID, 0.02)
+    follower = Follower(database, partial(ExactIndex, DIMENSION), MODEL_ID, 0.02)
     with pytest.raises(VectorError, match=str(crop.id)):
         await follower.start()
     assert not follower.ready
@@ -349,11 +362,78 @@ async def test_a_change_log_that_went_back_is_loaded_anew(database: Database, en
     (kept,) = await enrol(database)
     (lost,) = await enrol(database)
     async with _following(database) as follower:
-        async with database.transaction() as session:
-            await session.execute(text("DELETE FROM crops WHERE id = :id"), {"id": lost.id})
-            await session.execute(text("DELETE FROM changes WHERE crop_id = :id"), {"id": lost.id})
+        follower.note_commit(2)
+        await _forget(database, lost.id)
         await _until(lambda: follower.ready and follower.sequence == 1)
         assert _held(follower).keys() == {kept.id}
+        assert follower.committed == 0
+        (again,) = await enrol(database)
+        follower.note_commit(2)
+        await _level(follower, database)
+        assert follower.committed == 2
+        assert _held(follower).keys() == {kept.id, again.id}
+
+
+async def test_a_change_log_that_went_back_to_what_the_index_had_is_loaded_anew(
+    database: Database, enrol: Enrol
+) -> None:
+    """What this process committed is lost before its follower saw it: the log ends at the cursor, yet went back."""
+    await enrol(database)
+    async with _following(database) as follower:
+        follower.note_commit(2)
+        await _until(lambda: follower.committed == 0)
+        await _until(lambda: follower.ready and follower.sequence == 1)
+
+
+async def test_no_index_is_had_before_it_is_whole(
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.follower.LOAD_BATCH", 2)
+    had: list[tuple[bool, int]] = []
+
+    class Watched(ExactIndex):
+        def apply(self, *arguments: Any) -> None:
+            had.append((follower.loaded, follower.sequence))
+            super().apply(*arguments)
+
+    *_, lost = await enrol(database, 6)
+    follower = Follower(database, partial(Watched, DIMENSION), MODEL_ID, 0.02)
+    await follower.start()
+    first = follower.index
+    await _forget(database, lost.id)
+    await _until(lambda: follower.ready and follower.sequence == 5)
+    await follower.stop()
+    assert had == [(False, 0)] * (4 + 4)  # three batches and the watermark, each time
+    assert (first.count(), follower.index.count()) == (6, 5)
+
+
+async def test_a_load_that_is_cancelled_leaves_no_cursor_open(
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open one is warned of when it is collected."""
+    monkeypatch.setattr("service.follower.LOAD_BATCH", 2)
+    entered, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    class Slow(ExactIndex):
+        def apply(self, *arguments: Any) -> None:
+            loop.call_soon_threadsafe(entered.set)
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), loop).result()
+            super().apply(*arguments)
+
+    await enrol(database, 6)
+    loading = asyncio.create_task(Follower(database, partial(Slow, DIMENSION), MODEL_ID, 0.02).start())
+    await entered.wait()
+    loading.cancel()
+    await asyncio.wait([loading])
+    assert loading.cancelled()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del loading
+        gc.collect()
+        await asyncio.sleep(0)
+        gc.collect()
+    assert [str(one.message) for one in caught if one.category is ResourceWarning] == []
+    await database.ping()
 
 
 async def test_stopping_at_any_moment_ends(database: Database) -> None:
@@ -379,7 +459,7 @@ async def test_stopping_waits_for_the_step_that_is_being_applied(database: Datab
             super().apply(*arguments)
             finished.append(self.watermark)
 
-    follower = Follower(database, Slow(DIMENSION), MODEL_ID, 0.01)
+    follower = Follower(database, partial(Slow, DIMENSION), MODEL_ID, 0.01)
     await follower.start()
     await enrol(database)
     await asyncio.wait_for(entered.wait(), 5)

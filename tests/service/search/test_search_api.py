@@ -181,13 +181,18 @@ class TestTruth:
         try:
             await enroll_shared(501, collection="behind")
             answer = await search_shared(501, collection="behind")
-            assert (answer.status_code, answer.json()["code"]) == (409, "index_behind")
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert "index" in answer.json()["detail"]
+            assert answer.headers["Retry-After"]
+            asked = await search_shared(501, collection="behind", min_sequence=runtime.follower.committed)
+            assert (asked.status_code, asked.json()["code"]) == (409, "index_behind")
         finally:
             await runtime.follower.start()
         assert len((await search_shared(501, collection="behind")).json()["hits"]) == 2
 
     async def test_min_sequence_not_reached(self, search_shared: Post, runtime: Runtime, city: dict[str, str]) -> None:
-        reached = runtime.committed_sequence
+        await search_shared(100, collection="city")  # waits for all that was written
+        reached = runtime.follower.sequence
         assert (await search_shared(100, collection="city", min_sequence=reached)).status_code == 200
         answer = await search_shared(100, collection="city", min_sequence=reached + 1)
         assert (answer.status_code, answer.json()["code"]) == (409, "index_behind")
@@ -210,12 +215,13 @@ class TestTruth:
     async def test_a_hit_that_the_truth_does_not_allow_is_not_shown(
         self, search_shared: Post, runtime: Runtime, city: dict[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        allow = runtime.index.search
+        index = runtime.follower.index
+        allow = index.search
 
         def ignores_cameras(query: Any, k: int, where: Filter) -> Hits:
             return allow(query, k, Filter(collection=where.collection, exclude_ids=where.exclude_ids))
 
-        monkeypatch.setattr(runtime.index, "search", ignores_cameras)
+        monkeypatch.setattr(index, "search", ignores_cameras)
         assert await found(search_shared, city, camera_ids="b") == {"b1", "b2"}
 
     async def test_every_search_is_audited(self, search_shared: Post, runtime: Runtime, city: dict[str, str]) -> None:
