@@ -1,6 +1,6 @@
 """The OpenAPI description: declared errors, uploads that client generators understand, documentation without a CDN."""
 
-import http
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -8,7 +8,8 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from service.errors import NotFoundError
+from service.errors import NotFoundError, ServiceError
+from service.problem_examples import example_of
 from service.problems import PROBLEM_MEDIA_TYPE, Problem
 
 _MEANINGS = {
@@ -47,13 +48,16 @@ _DOCS_START = 'SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", dee
 docs_router = APIRouter(include_in_schema=False)
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """Declares error answers of a route, for its `responses=`.
 
     Args:
-        statuses: Status codes that the route answers with.
+        errors: What the route answers with; those of one status become one answer with an example of each.
     """
-    return {status: _problem(status) for status in statuses}
+    kinds: dict[int | str, list[type[ServiceError]]] = {}
+    for error in errors:
+        kinds.setdefault(error.status, []).append(error)
+    return {status: _problem(kinds[status]) for status in kinds}
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -93,20 +97,14 @@ def get_docs_asset(name: str) -> Response:
     return Response(content, media_type=_DOCS_ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
 
 
-def _problem(status: int) -> dict[str, Any]:
-    example = {
-        "type": "urn:clip-senet:problem:example",
-        "title": http.HTTPStatus(status).phrase,
-        "status": status,
-        "detail": _MEANINGS[status],
-        "code": "example",
-        "request_id": "019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071",
-        "errors": [],
-    }
+def _problem(kinds: Sequence[type[ServiceError]]) -> dict[str, Any]:
+    """The answer of errors that have one status."""
+    status = kinds[0].status
+    examples = {kind.code: {"summary": kind.title, "value": example_of(kind)} for kind in kinds}
     declared: dict[str, Any] = {
         "description": _MEANINGS[status],
         "content": {
-            PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}, "example": example}
+            PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}, "examples": examples}
         },
     }
     if status in _WITH_RETRY_AFTER:

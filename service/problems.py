@@ -16,7 +16,7 @@ from starlette.types import Scope
 from service.errors import InvalidValueError, MalformedRequestError, NotFoundError, ServiceError, TooLargeError
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
-_TYPE_PREFIX = "urn:clip-senet:problem:"
+TYPE_PREFIX = "urn:clip-senet:problem:"
 # Errors that the framework finds, under the names of our own: one code, one title.
 _FRAMEWORK_ERRORS = {error.status: error for error in (MalformedRequestError, NotFoundError, TooLargeError)}
 
@@ -37,7 +37,7 @@ class ProblemEntry(BaseModel):
 class Problem(BaseModel):
     """Problem details (RFC 9457)."""
 
-    type: str = Field(description="URI that names the kind of problem.", examples=[_TYPE_PREFIX + "invalid_value"])
+    type: str = Field(description="URI that names the kind of problem.", examples=[TYPE_PREFIX + "invalid_value"])
     title: str = Field(description="Short text, the same for every occurrence.", examples=["Invalid value"])
     status: int = Field(description="HTTP status code.", examples=[422])
     detail: str = Field(description="What happened this time and what to do about it.")
@@ -75,7 +75,7 @@ def problem_response(
         headers: Further headers, Retry-After for one.
     """
     body = {
-        "type": _TYPE_PREFIX + code,
+        "type": TYPE_PREFIX + code,
         "title": title,
         "status": status,
         "detail": detail,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from service.cameras.schemas import CameraPage, CameraQuery, CameraView
 from service.cameras.service import page_of_cameras
+from service.errors import InvalidValueError, NotFoundError, UnavailableError
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 
@@ -13,7 +14,10 @@ router = APIRouter(prefix="/cameras", tags=["cameras"])
 
 
 @router.get(
-    "", operation_id="list_cameras", summary="List the cameras of a collection", responses=problems(404, 422, 503)
+    "",
+    operation_id="list_cameras",
+    summary="List the cameras of a collection",
+    responses=problems(NotFoundError, InvalidValueError, UnavailableError),
 )
 async def list_cameras(runtime: CurrentRuntime, query: Annotated[CameraQuery, Query()]) -> CameraPage:
     """Cameras with the number of crops they hold and the time span they cover. A camera appears at its first crop."""

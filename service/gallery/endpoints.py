@@ -6,6 +6,17 @@ from uuid import UUID
 from fastapi import APIRouter, File, Header, Path, Query, Request, Response, status
 from pydantic import Field
 
+from service.errors import (
+    AllRejectedError,
+    ExternalIdConflictError,
+    InvalidValueError,
+    MalformedRequestError,
+    ModelMismatchError,
+    NotFoundError,
+    OverloadedError,
+    TooLargeError,
+    UnavailableError,
+)
 from service.gallery.enrolment import Enrolment, fields_of
 from service.gallery.schemas import CropPage, CropView, EnrolmentAnswer, EnrolmentForm
 from service.gallery.service import crop_by_id, crop_jpeg, delete_crop, page_of_crops
@@ -35,7 +46,16 @@ class GalleryQuery(Selection):
     operation_id="enroll_crops",
     summary="Enroll vehicle crops",
     status_code=status.HTTP_201_CREATED,
-    responses=problems(400, 409, 413, 422, 429, 503),
+    responses=problems(
+        MalformedRequestError,
+        ExternalIdConflictError,
+        ModelMismatchError,
+        TooLargeError,
+        AllRejectedError,
+        InvalidValueError,
+        OverloadedError,
+        UnavailableError,
+    ),
 )
 async def enroll_crops(
     request: Request, runtime: CurrentRuntime, form: Annotated[EnrolmentForm, File()]
@@ -50,7 +70,12 @@ async def enroll_crops(
     return await Enrolment(runtime, form.collection, len(form.images)).run(request, form.images, fields)
 
 
-@router.get("", operation_id="list_gallery", summary="List enrolled crops", responses=problems(400, 404, 422, 503))
+@router.get(
+    "",
+    operation_id="list_gallery",
+    summary="List enrolled crops",
+    responses=problems(MalformedRequestError, NotFoundError, InvalidValueError, UnavailableError),
+)
 async def list_gallery(runtime: CurrentRuntime, query: Annotated[GalleryQuery, Query()]) -> CropPage:
     """Crops that meet every condition given, newest enrolment first."""
     records, cursor = await page_of_crops(
@@ -59,7 +84,12 @@ async def list_gallery(runtime: CurrentRuntime, query: Annotated[GalleryQuery, Q
     return CropPage(items=[CropView.model_validate(record) for record in records], next_cursor=cursor)
 
 
-@router.get("/{crop_id}", operation_id="get_crop", summary="Get one crop", responses=problems(404, 422, 503))
+@router.get(
+    "/{crop_id}",
+    operation_id="get_crop",
+    summary="Get one crop",
+    responses=problems(NotFoundError, InvalidValueError, UnavailableError),
+)
 async def get_crop(runtime: CurrentRuntime, crop_id: CropId) -> CropView:
     """What is known about one enrolled crop."""
     return CropView.model_validate(await crop_by_id(runtime, crop_id))
@@ -70,7 +100,7 @@ async def get_crop(runtime: CurrentRuntime, crop_id: CropId) -> CropView:
     operation_id="delete_crop",
     summary="Delete one crop",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(404, 422, 503),
+    responses=problems(NotFoundError, InvalidValueError, UnavailableError),
 )
 async def remove_crop(runtime: CurrentRuntime, crop_id: CropId) -> None:
     """Delete a crop with its embedding and picture. Once answered, nothing answers it any more."""
@@ -82,7 +112,7 @@ async def remove_crop(runtime: CurrentRuntime, crop_id: CropId) -> None:
     operation_id="get_crop_image",
     summary="Get a crop's picture",
     response_class=Response,
-    responses=problems(404, 422, 503)
+    responses=problems(NotFoundError, InvalidValueError, UnavailableError)
     | {
         200: {
             "description": "The picture.",

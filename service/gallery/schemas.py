@@ -6,12 +6,48 @@ from uuid import UUID
 
 from fastapi import UploadFile
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic.config import JsonDict
 
 from index.contract import Scalar
 from service.values import Attributes, BoundingBox, Name, Time
 
 MAX_IMAGES = 64
 DEFAULT_COLLECTION = "default"
+
+# Examples hold no null: FastAPI leaves nulls out of the API description, also inside of examples.
+CROP_EXAMPLE: JsonDict = {
+    "id": "019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071",
+    "collection": "default",
+    "camera_id": "gate-north",
+    "captured_at": "2026-11-23T08:30:00Z",
+    "session_id": "2026-11-23",
+    "track_id": "17",
+    "vehicle_id": "taxi-0139",
+    "external_id": "gate-north/2026-11-23/17-3.jpg",
+    "attributes": {"colour": "red", "type": "van"},
+    "bbox": [812.0, 340.0, 220.0, 160.0],
+    "media_type": "image/jpeg",
+    "width": 220,
+    "height": 160,
+    "created_at": "2026-11-23T08:30:02.417000Z",
+}
+_ENROLMENT_EXAMPLE: JsonDict = {
+    "items": [
+        {
+            "index": 0,
+            "status": "enrolled",
+            "id": "019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071",
+        },
+        {
+            "index": 1,
+            "status": "rejected",
+            "reason": "The file begins like image/jpeg but is damaged or cut short.",
+            "code": "undecodable_image",
+        },
+    ],
+    "sequence": 1207,
+    "model_id": "starter-3f6a2b9c8d10-5d1e77f0",
+}
 
 
 def latest_time(clock_skew_s: float) -> dict[str, datetime]:
@@ -102,6 +138,8 @@ class EnrolledItem(BaseModel):
 class EnrolmentAnswer(BaseModel):
     """What became of every image, in the order of the request."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_ENROLMENT_EXAMPLE]})
+
     items: list[EnrolledItem]
     sequence: int = Field(description="Give it to a search as min_sequence to be sure that it sees these crops.")
     model_id: str = Field(description="The model that made the embeddings.")
@@ -110,7 +148,7 @@ class EnrolmentAnswer(BaseModel):
 class CropView(BaseModel):
     """One enrolled crop."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [CROP_EXAMPLE]})
 
     id: UUID
     collection: str
@@ -130,6 +168,10 @@ class CropView(BaseModel):
 
 class CropPage(BaseModel):
     """One page of crops, newest first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [CROP_EXAMPLE], "next_cursor": CROP_EXAMPLE["id"]}]}
+    )
 
     items: list[CropView]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")

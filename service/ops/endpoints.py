@@ -18,7 +18,9 @@ async def get_health() -> Health:
     return Health(version=service.__version__)
 
 
-@router.get("/readyz", operation_id="get_readiness", summary="Is every part ready", responses=problems(503))
+@router.get(
+    "/readyz", operation_id="get_readiness", summary="Is every part ready", responses=problems(UnavailableError)
+)
 async def get_readiness(runtime: CurrentRuntime) -> Readiness:
     """Uses every part: a forward pass of the model, the database, the index and its lag, the crop store."""
     if found := await faults(runtime):

@@ -4,6 +4,18 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Request
 
+from service.errors import (
+    IndexBehindError,
+    InvalidValueError,
+    MalformedRequestError,
+    ModelMismatchError,
+    NotFoundError,
+    OverloadedError,
+    TooLargeError,
+    UnavailableError,
+    UndecodableImageError,
+    UnsupportedImageError,
+)
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.search import service
@@ -16,7 +28,18 @@ router = APIRouter(tags=["search"])
     "/search",
     operation_id="search_by_image",
     summary="Find a vehicle by its picture",
-    responses=problems(400, 404, 409, 413, 415, 422, 429, 503),
+    responses=problems(
+        MalformedRequestError,
+        NotFoundError,
+        ModelMismatchError,
+        IndexBehindError,
+        TooLargeError,
+        UnsupportedImageError,
+        InvalidValueError,
+        UndecodableImageError,
+        OverloadedError,
+        UnavailableError,
+    ),
 )
 async def search_by_image(
     request: Request, runtime: CurrentRuntime, form: Annotated[SearchForm, File()]

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from fastapi import UploadFile
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
-from service.gallery.schemas import CropView
+from service.gallery.schemas import CROP_EXAMPLE, CropView
 from service.selection import Selection
 from service.values import Name, plain_text
 
@@ -16,6 +17,40 @@ _LARGEST_SEQUENCE = 2**63 - 1
 
 GroupBy = Literal["crop", "track", "vehicle"]
 Rerank = Literal["none", "k_reciprocal", "query_expansion"]
+
+
+_SEARCH_EXAMPLE: JsonDict = {
+    "hits": [
+        {
+            "rank": 1,
+            "score": 0.8714,
+            "rerank_score": 0.6402,
+            "crop": CROP_EXAMPLE,
+            "track": {
+                "camera_id": "gate-north",
+                "session_id": "2026-11-23",
+                "track_id": "17",
+                "first_captured_at": "2026-11-23T08:29:58Z",
+                "last_captured_at": "2026-11-23T08:30:03Z",
+            },
+            "matched_crops": 4,
+            "image_url": "/gallery/019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071/image",
+        }
+    ],
+    "query": {
+        "model_id": "starter-3f6a2b9c8d10-5d1e77f0",
+        "quality": [{"width": 240, "height": 180, "aspect": 1.3333, "brightness": 0.42, "sharpness": 0.0127}],
+    },
+    "search": {
+        "mode": "exact",
+        "candidates": 771,
+        "returned": 1,
+        "exhausted": True,
+        "reranked": 200,
+        "index_sequence": 1207,
+        "took_ms": {"decode": 6.2, "embed": 61.8, "search": 4.9, "total": 72.9},
+    },
+}
 
 
 class SearchForm(Selection):
@@ -124,6 +159,8 @@ class SearchView(BaseModel):
 
 class SearchAnswer(BaseModel):
     """The answer of a search. Fewer than k hits means that fewer exist."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_SEARCH_EXAMPLE]})
 
     hits: list[HitView]
     query: QueryView

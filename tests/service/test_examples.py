@@ -1,0 +1,76 @@
+"""Every answer in the API description has an example, and it is one that the service could give."""
+
+import json
+
+import pytest
+from pydantic import BaseModel
+
+from service import errors, problems
+from service.app import create_app
+from service.cameras.schemas import CameraPage
+from service.gallery.schemas import CropPage, CropView, EnrolmentAnswer
+from service.ops.schemas import Health, Readiness
+from service.search.schemas import SearchAnswer
+from service.settings import Settings
+
+APP = create_app(Settings())
+PATHS = APP.openapi()["paths"]
+SCHEMAS = APP.openapi()["components"]["schemas"]
+MODELS: dict[str, type[BaseModel]] = {
+    model.__name__: model
+    for model in (CameraPage, CropPage, CropView, EnrolmentAnswer, Health, Readiness, SearchAnswer)
+}
+ANSWERS = {
+    (operation["operationId"], int(status)): answer.get("content", {})
+    for operations in PATHS.values()
+    for operation in operations.values()
+    for status, answer in operation["responses"].items()
+}
+SUCCESSES = [key for key, content in ANSWERS.items() if key[1] < 300 and "application/json" in content]
+FAILURES = [key for key in ANSWERS if key[1] >= 400]
+KINDS = {kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+
+CODES = {
+    ("enroll_crops", 400): {"malformed_request"},
+    ("enroll_crops", 409): {"external_id_conflict", "model_mismatch"},
+    ("enroll_crops", 413): {"too_large"},
+    ("enroll_crops", 422): {"all_rejected", "invalid_value"},
+    ("search_by_image", 400): {"malformed_request"},
+    ("search_by_image", 409): {"index_behind", "model_mismatch"},
+    ("search_by_image", 413): {"too_large"},
+    ("search_by_image", 415): {"unsupported_image_type"},
+    ("search_by_image", 422): {"invalid_value", "undecodable_image"},
+    ("list_gallery", 400): {"malformed_request"},
+}
+CODES_ANYWHERE = {404: {"not_found"}, 422: {"invalid_value"}, 429: {"overloaded"}, 503: {"unavailable"}}
+
+
+def test_all_routes_are_looked_at() -> None:
+    assert {operation for operation, _ in ANSWERS} - {operation for operation, _ in SUCCESSES} == {
+        "delete_crop",
+        "get_crop_image",
+    }
+    assert len(FAILURES) > 25
+
+
+@pytest.mark.parametrize("answer", SUCCESSES, ids=str)
+def test_a_success_has_a_whole_example(answer: tuple[str, int]) -> None:
+    name = ANSWERS[answer]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert SCHEMAS[name]["examples"]
+    for example in SCHEMAS[name]["examples"]:
+        read = MODELS[name].model_validate_json(json.dumps(example), strict=True)
+        assert read.model_dump(mode="json", exclude_unset=True) == example
+
+
+@pytest.mark.parametrize("answer", FAILURES, ids=str)
+def test_a_failure_has_an_example_of_each_of_its_codes(answer: tuple[str, int]) -> None:
+    examples = ANSWERS[answer]["application/problem+json"]["examples"]
+    assert examples.keys() == (CODES.get(answer) or CODES_ANYWHERE[answer[1]])
+    for code, example in examples.items():
+        value, kind = example["value"], KINDS[code]
+        read = problems.Problem.model_validate_json(json.dumps(value), strict=True)
+        assert read.model_dump(mode="json", exclude_unset=True) == value
+        assert (read.code, read.status, read.title) == (code, answer[1], kind.title)
+        assert read.status == kind.status
+        assert read.type == f"urn:clip-senet:problem:{code}"
+        assert {entry.code for entry in read.errors} <= KINDS.keys() | {"not_ready"}
