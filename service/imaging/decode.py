@@ -13,9 +13,13 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
 from service.errors import ServiceError, TooLargeError, UndecodableImageError, UnsupportedImageError
+from service.imaging.structure import check_structure
 
 # A truncated file must fail; Pillow can be told to fill it up with grey, in this process nobody may.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+MAX_SIDE = 65_500
+"""JPEG's limit in libjpeg: a longer picture could be stored but not served."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _SIGNATURES = {
@@ -97,14 +101,16 @@ class ImageDecoder:
             data: The file's bytes.
 
         Raises:
-            TooLargeError: Too many bytes or pixels.
-            UnsupportedImageError: Not one of the five types, or several pictures in one file.
-            UndecodableImageError: Empty, damaged, of a pixel format without a defined conversion, or too small.
+            TooLargeError: Too many bytes or pixels, or a side longer than `MAX_SIDE`.
+            UnsupportedImageError: Not one of the five types, a rare variant of one, or several pictures in one file.
+            UndecodableImageError: Empty, damaged, too small, of a pixel format without a defined conversion, or of a
+                structure that asks for more work than the picture needs; see `check_structure`.
         """
         if len(data) > self._limits.max_bytes:
             raise TooLargeError(f"An image may have {self._limits.max_bytes} bytes at most; this one has {len(data)}.")
         media_type = sniff_media_type(data)
         try:
+            check_structure(data, media_type)
             picture = self._decode(data)
         except ServiceError:
             raise
@@ -134,6 +140,8 @@ class ImageDecoder:
         width, height = image.size
         if width * height > self._limits.max_pixels:
             raise self._too_many_pixels()
+        if max(width, height) > MAX_SIDE:
+            raise TooLargeError(f"The picture has {width} x {height} pixels; a side may have {MAX_SIDE} at most.")
         if min(width, height) < self._limits.min_side:
             raise UndecodableImageError(
                 f"The picture has {width} x {height} pixels; below {self._limits.min_side} on a side it shows nothing."
@@ -163,10 +171,10 @@ def sniff_media_type(data: bytes) -> str:
 
 
 def _check_single(image: Image.Image) -> None:
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format in ("PNG", "WEBP", "TIFF"):
+    # Not n_frames: counting the pages of a TIFF reads every one of them, and each against all before it.
+    if image.format in ("PNG", "WEBP", "TIFF") and getattr(image, "is_animated", False):
         raise UnsupportedImageError(
-            f"The file holds {frames} pictures (animation or pages); send the one that is the crop."
+            "The file holds several pictures (animation or pages); send the one that is the crop."
         )
 
 
