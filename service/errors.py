@@ -95,7 +95,7 @@ class UndecodableImageError(InvalidValueError):
 
 
 class OverloadedError(ServiceError):
-    """The queue of crops waiting for the model is full."""
+    """Too much is waiting already, for the model or to be shown."""
 
     status, code, title = 429, "overloaded", "Overloaded"
 

@@ -16,7 +16,7 @@ from service.database.migrate import upgrade
 from service.embedding import EmbeddingQueue
 from service.embedding.prepare import CropPreparer
 from service.follower import Follower
-from service.imaging import DecodePool, ImageDecoder, ImageLimits
+from service.imaging import DecodePool, ImageDecoder, ImageLimits, RenditionPool
 from service.ops.readiness import probe_model
 from service.runtime import Runtime
 from service.settings import Settings
@@ -54,8 +54,10 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         )
         decode_pool = DecodePool(settings.decode_workers)
         stack.callback(decode_pool.close)
+        renditions = RenditionPool(settings.rendition_workers, settings.queue_renditions)
+        stack.callback(renditions.close)
         preparer = CropPreparer(decoder, embedder, decode_pool, settings.max_image_bytes)
-        runtime = Runtime(settings, database, store, embedder, follower, decoder, decode_pool, preparer, queue)
+        runtime = Runtime(settings, database, store, embedder, follower, decoder, renditions, preparer, queue)
         # At the largest batch, so that the first burst of requests finds the memory laid out.
         await probe_model(runtime, settings.batch_size)
         crops = follower.index.count()

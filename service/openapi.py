@@ -19,7 +19,7 @@ _MEANINGS = {
     413: "Body, file or picture above a limit.",
     415: "Not an image type that the service reads.",
     422: "A value makes no sense, or a picture cannot be decoded.",
-    429: "Too much is waiting for the model; try again after Retry-After seconds.",
+    429: "Too much is waiting already; try again after Retry-After seconds.",
     503: "A part of the service is down; detail says which.",
 }
 _WITH_RETRY_AFTER = {429, 503}

@@ -12,7 +12,7 @@ from service.database.engine import Database
 from service.embedding import EmbeddingQueue
 from service.embedding.prepare import CropPreparer
 from service.follower import Follower
-from service.imaging import DecodePool, ImageDecoder
+from service.imaging import ImageDecoder, RenditionPool
 from service.settings import Settings
 
 
@@ -26,7 +26,7 @@ class Runtime:
     embedder: Embedder
     follower: Follower
     decoder: ImageDecoder
-    decode_pool: DecodePool
+    renditions: RenditionPool
     preparer: CropPreparer
     queue: EmbeddingQueue
 

@@ -33,7 +33,11 @@ class Settings(BaseSettings):
     queue_crops: Annotated[int, Field(ge=1)] = Field(
         256, description="Crops waiting for the model before 429 is answered."
     )
-    decode_workers: Annotated[int, Field(ge=1)] = Field(2, description="Threads that decode pictures.")
+    decode_workers: Annotated[int, Field(ge=1)] = Field(2, description="Threads that decode uploads.")
+    rendition_workers: Annotated[int, Field(ge=1)] = Field(1, description="Threads that render stored crops to show.")
+    queue_renditions: Annotated[int, Field(ge=1)] = Field(
+        256, description="Stored crops waiting to be shown before 429 is answered."
+    )
 
     max_body_bytes: Annotated[int, Field(ge=1)] = Field(256 * 2**20, description="Largest request, in bytes.")
     max_image_bytes: Annotated[int, Field(ge=1)] = Field(20 * 2**20, description="Largest picture file, in bytes.")

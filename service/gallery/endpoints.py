@@ -112,7 +112,7 @@ async def remove_crop(runtime: CurrentRuntime, crop_id: CropId) -> None:
     operation_id="get_crop_image",
     summary="Get a crop's picture",
     response_class=Response,
-    responses=problems(NotFoundError, InvalidValueError, UnavailableError)
+    responses=problems(NotFoundError, InvalidValueError, OverloadedError, UnavailableError)
     | {
         200: {
             "description": "The picture.",

@@ -70,8 +70,9 @@ async def crop_jpeg(runtime: Runtime, crop_id: UUID, longest_side: int | None) -
 
     Raises:
         NotFoundError: The picture has been deleted.
+        OverloadedError: Too many pictures are waiting to be shown.
     """
-    data = await runtime.store.get(crop_id)
-    return await runtime.decode_pool.run(
-        lambda stored: render_jpeg(runtime.decoder.decode(stored).picture, longest_side), data
+    return await runtime.renditions.render(
+        lambda: runtime.store.get(crop_id),
+        lambda stored: render_jpeg(runtime.decoder.decode(stored).picture, longest_side),
     )

@@ -13,7 +13,7 @@ OPERATIONS = {
     "list_gallery": ("get", "/gallery", {200, 400, 404, 422, 503}),
     "get_crop": ("get", "/gallery/{crop_id}", {200, 404, 422, 503}),
     "delete_crop": ("delete", "/gallery/{crop_id}", {204, 404, 422, 503}),
-    "get_crop_image": ("get", "/gallery/{crop_id}/image", {200, 304, 404, 422, 503}),
+    "get_crop_image": ("get", "/gallery/{crop_id}/image", {200, 304, 404, 422, 429, 503}),
     "search_by_image": ("post", "/search", {200, 400, 404, 409, 413, 415, 422, 429, 503}),
     "list_cameras": ("get", "/cameras", {200, 404, 422, 503}),
     "get_health": ("get", "/healthz", {200}),

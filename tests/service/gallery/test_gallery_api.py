@@ -1,8 +1,10 @@
 """Reading and deleting crops over HTTP."""
 
+import asyncio
 import errno
 import io
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +15,8 @@ import pytest_asyncio
 from PIL import Image
 
 from service.errors import NotFoundError
+from service.gallery.service import crop_jpeg
+from service.imaging import render_jpeg
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -136,6 +140,34 @@ class TestImage:
         await shared_client.delete(f"/gallery/{crop_id}")
         gone = await shared_client.get(f"/gallery/{crop_id}/image?size=50", headers={"If-None-Match": etag})
         assert gone.status_code == 404
+
+    async def test_viewers_beyond_the_limit_are_refused_and_searches_are_not_held_up(
+        self,
+        shared_client: httpx.AsyncClient,
+        search_shared: Post,
+        crop_id: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        runtime = shared_client._transport.app.state.runtime
+        shown = threading.Event()
+
+        def slow(picture: Image.Image, longest_side: int | None) -> bytes:
+            assert shown.wait(30)
+            return render_jpeg(picture, longest_side)
+
+        monkeypatch.setattr("service.gallery.service.render_jpeg", slow)
+        most = runtime.settings.queue_renditions
+        waiting = [asyncio.create_task(crop_jpeg(runtime, UUID(crop_id), 50)) for _ in range(most)]
+        try:
+            await asyncio.sleep(0)
+            refused = await asyncio.wait_for(shared_client.get(f"/gallery/{crop_id}/image?size=50"), 10)
+            assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+            assert int(refused.headers["Retry-After"]) >= 1
+            assert (await asyncio.wait_for(search_shared(1, collection="images"), 20)).status_code == 200
+        finally:
+            shown.set()
+            assert len({len(picture) for picture in await asyncio.gather(*waiting)}) == 1
+        assert (await shared_client.get(f"/gallery/{crop_id}/image?size=50")).status_code == 200
 
     @pytest.mark.parametrize("size", ["0", "-1", "15", "4097", "large", "1e3"])
     async def test_size_is_bounded(self, shared_client: httpx.AsyncClient, crop_id: str, size: str) -> None:
