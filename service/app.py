@@ -11,7 +11,7 @@ from service.cameras.endpoints import router as cameras_router
 from service.console import router as console_router
 from service.gallery.endpoints import router as gallery_router
 from service.lifespan import running
-from service.middleware import BodyLimitMiddleware, RequestContextMiddleware
+from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
 from service.openapi import install_openapi
 from service.ops.endpoints import router as ops_router
 from service.problems import install_problem_handlers
@@ -51,12 +51,14 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_tags=_TAGS,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # the Location of such a redirect would be made of the client's Host header
         lifespan=lifespan,
         # More than any route takes is refused while it arrives, before it fills disk and memory.
         form_limits={"max_files": 128, "max_fields": 4096, "max_part_size": 2**20},
         middleware=[
             Middleware(RequestContextMiddleware),
             Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
+            Middleware(WholeMultipartMiddleware),
         ],
     )
     install_problem_handlers(app)

@@ -1,4 +1,4 @@
-"""What every request passes: a request id, the cap on its body, security headers, one line in the access log.
+"""What every request passes: a request id, the cap on its body, its end, security headers, the access log.
 
 Plain ASGI, because Starlette's BaseHTTPMiddleware hides a client's disconnect from the endpoint.
 """
@@ -9,11 +9,12 @@ import re
 import time
 
 import uuid_utils
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import TooLargeError
+from service.errors import MalformedRequestError, TooLargeError
 from service.problems import problem_response, service_error_response
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -108,6 +109,43 @@ class BodyLimitMiddleware:
             return message
 
         await self._app(scope, receive_limited, send)
+
+
+class WholeMultipartMiddleware:
+    """Refuses a multipart body that ends before its closing boundary (RFC 2046, section 5.1.1).
+
+    The parser takes such a body and throws its last, unfinished part away: a search would lose a condition.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        content_type = Headers(scope=scope).get("content-type") if scope["type"] == "http" else None
+        media_type, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary")
+        if not media_type.startswith(b"multipart/") or boundary is None:
+            await self._app(scope, receive, send)
+            return
+        closing = b"\r\n--" + boundary + b"--"
+        closed = False
+        tail = b"\r\n"  # the boundary may be the first line, and it may lie across two messages
+
+        async def receive_whole() -> Message:
+            nonlocal closed, tail
+            message = await receive()
+            if message["type"] == "http.request" and not closed:
+                seen = tail + message.get("body", b"")
+                closed = closing in seen
+                tail = seen[-len(closing) :]
+                if not closed and not message.get("more_body", False):
+                    raise HTTPException(
+                        MalformedRequestError.status, "The multipart body ends before its closing boundary."
+                    )
+            return message
+
+        await self._app(scope, receive_whole, send)
 
 
 def _request_id(scope: Scope) -> str:

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Form, Request
 from starlette.middleware import Middleware
 from starlette.responses import StreamingResponse
 
-from service.middleware import BodyLimitMiddleware, RequestContextMiddleware
+from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
 from service.problems import install_problem_handlers
 
 LIMIT = 1000
@@ -19,7 +19,13 @@ LIMIT = 1000
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI(middleware=[Middleware(RequestContextMiddleware), Middleware(BodyLimitMiddleware, max_bytes=LIMIT)])
+    app = FastAPI(
+        middleware=[
+            Middleware(RequestContextMiddleware),
+            Middleware(BodyLimitMiddleware, max_bytes=LIMIT),
+            Middleware(WholeMultipartMiddleware),
+        ]
+    )
     install_problem_handlers(app)
 
     @app.post("/echo")
@@ -85,6 +91,38 @@ class TestBodyLimit:
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
         assert answer.json()["title"] == (await client.post("/echo", content=bytes(LIMIT + 1))).json()["title"]
         assert sent <= LIMIT
+
+
+class TestWholeMultipart:
+    START = b'--b.1\r\nContent-Disposition: form-data; name="text"\r\n\r\n1234'
+    UNFINISHED = START + b'\r\n--b.1\r\nContent-Disposition: form-data; name="camera_id"\r\n\r\nhere'
+
+    async def post(self, client: httpx.AsyncClient, body: bytes, pieces: int) -> httpx.Response:
+        async def chunks() -> AsyncIterator[bytes]:
+            for start in range(0, len(body), pieces):
+                yield body[start : start + pieces]
+
+        content_type = 'multipart/form-data; boundary="b.1"'
+        return await client.post("/form", content=chunks(), headers={"Content-Type": content_type})
+
+    @pytest.mark.parametrize("pieces", [1, 3, 1000])
+    @pytest.mark.parametrize("end", [b"\r\n--b.1--", b"\r\n--b.1--\r\n", b"\r\n--b.1--\r\nan epilogue"])
+    async def test_whole(self, client: httpx.AsyncClient, end: bytes, pieces: int) -> None:
+        answer = await self.post(client, self.START + end, pieces)
+        assert (answer.status_code, answer.json()) == (200, 4)
+
+    @pytest.mark.parametrize("pieces", [1, 3, 1000])
+    @pytest.mark.parametrize(
+        "body", [START, UNFINISHED, UNFINISHED + b"\r\n--b.1", UNFINISHED + b"\r\n--b.1-", UNFINISHED + b"--b.1--"]
+    )
+    async def test_cut_short(self, client: httpx.AsyncClient, body: bytes, pieces: int) -> None:
+        answer = await self.post(client, body, pieces)
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+        assert "closing boundary" in answer.json()["detail"]
+
+    async def test_a_form_without_fields_is_whole(self, client: httpx.AsyncClient) -> None:
+        answer = await self.post(client, b"--b.1--\r\n", 1000)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_value")
 
 
 class TestErrors:
