@@ -82,9 +82,10 @@ class Ranking:
 def rank(index: VectorIndex, query: Query, where: Filter) -> Ranking:
     """The k best groups among the crops that the filter leaves.
 
-    The index is asked for more and more crops until they make k groups, or none is left that reaches `min_score`.
+    The index is asked for more and more crops until they make one group more than k, which tells whether the k are
+    all, or none is left that reaches `min_score`.
     """
-    depth = query.k if query.group_by == "crop" else query.k * _CROPS_PER_GROUP
+    depth = query.k + 1 if query.group_by == "crop" else (query.k + 1) * _CROPS_PER_GROUP
     if query.reorders:
         depth = max(depth, query.rerank_candidates)
     while True:
@@ -96,12 +97,12 @@ def rank(index: VectorIndex, query: Query, where: Filter) -> Ranking:
         ranked = _reordered(query, reached, statistics)
         for entry in ranked:
             groups.setdefault(_group_key(entry.hit.sighting, query.group_by), []).append(entry)
-        if len(groups) >= query.k or complete:
+        if len(groups) > query.k or complete:
             return Ranking(
                 groups=list(groups.values())[: query.k],
                 mode=found.mode,
                 candidates=found.candidates,
-                exhausted=complete and len(groups) <= query.k,
+                exhausted=len(groups) <= query.k,
                 reranked=sum(entry.rerank_score is not None for entry in ranked),
                 watermark=found.watermark,
             )

@@ -101,6 +101,12 @@ class TestGroups:
         assert not rank(index, query(group_by="crop", k=6), EVERYTHING).exhausted
         assert rank(index, query(group_by="crop", k=7), EVERYTHING).exhausted
 
+    def test_exhausted_when_the_rest_is_one_large_track(self) -> None:
+        index = index_of([sighting(number, direction(number / 10), track=(None, "only")) for number in range(1, 90)])
+        ranking = rank(index, query(group_by="track", k=1), EVERYTHING)
+        assert len(ranking.groups) == 1
+        assert ranking.exhausted
+
     def test_goes_deeper_until_there_are_enough_groups(self) -> None:
         large_track = [sighting(number, direction(number / 100), track=(None, "large")) for number in range(1, 500)]
         others = [sighting(1000 + number, direction(30 + number), track=(None, str(number))) for number in range(5)]
@@ -113,7 +119,7 @@ class TestGroups:
     def test_no_deeper_than_needed(self) -> None:
         index = index_of([sighting(number, direction(number / 10)) for number in range(1, 500)])
         rank(index, query(k=5), EVERYTHING)
-        assert index.depths == [5]
+        assert index.depths == [6]  # one more than k: is anything left that could follow?
 
 
 class TestMinScore:
@@ -123,6 +129,14 @@ class TestMinScore:
         assert shape(ranking) == [[1, 2, 3]]
         assert ranking.exhausted
         assert len(index.depths) == 1
+
+    @pytest.mark.parametrize(("reached", "exhausted"), [(1, True), (2, False)])
+    def test_exhausted_when_only_what_is_answered_reaches_it(self, reached: int, *, exhausted: bool) -> None:
+        index = index_of([sighting(number, direction(number)) for number in range(1, 5)])
+        lowest = index.search(direction(0), 4, EVERYTHING).hits[reached - 1].score
+        ranking = rank(index, query(k=1, min_score=lowest), EVERYTHING)
+        assert shape(ranking) == [[1]]
+        assert ranking.exhausted == exhausted
 
     def test_nothing_reaches_it(self) -> None:
         ranking = rank(index_of([sighting(1, direction(90))]), query(min_score=0.5), EVERYTHING)
