@@ -17,6 +17,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from index.contract import Scalar
 from service.errors import MalformedRequestError
 
+MAX_NAME_BYTES = 768
+"""Of a name in UTF-8. PostgreSQL refuses an index row above 2704 bytes; the largest holds a UUID and three names."""
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_KEY = 64
 MAX_ATTRIBUTE_TEXT = 512
@@ -42,6 +44,12 @@ def plain_text(text: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise ValueError("must not hold control characters or broken Unicode")
     return text
+
+
+def _indexable(name: str) -> str:
+    if len(name.encode()) > MAX_NAME_BYTES:
+        raise ValueError(f"may have {MAX_NAME_BYTES} bytes of UTF-8 at most")
+    return name
 
 
 def parse_time(value: Any) -> datetime:  # noqa: ANN401 - whatever JSON or a form holds
@@ -129,7 +137,7 @@ def _check_scalar(value: Any) -> None:  # noqa: ANN401
             raise ValueError("must be flat: text, numbers, true, false or null")
 
 
-Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(plain_text)]
+Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(plain_text), AfterValidator(_indexable)]
 """A camera, session, track, vehicle, external id or collection."""
 
 Time = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]

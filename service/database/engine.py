@@ -18,6 +18,8 @@ DRIVER = "postgresql+psycopg"
 LARGEST_EXACT_INTEGER = 2**53
 RETRY_AFTER_S = 2
 POOL_TIMEOUT_S = 10.0
+TOO_LONG = "A value is too long for the database."
+_PROGRAM_LIMIT_EXCEEDED = "54"
 UNSTORABLE = "A value cannot be stored: a NUL character, a broken surrogate, NaN, or a number out of range."
 
 # Set for every connection. Times come back in UTC; a client that hangs with the change-log lock in its hands is ended
@@ -77,7 +79,7 @@ def translated_errors() -> Iterator[None]:
 
     Raises:
         UnavailableError: The database is gone, full, overloaded, or gave way to another transaction.
-        InvalidValueError: A value that no PostgreSQL text or number holds, such as a NUL character.
+        InvalidValueError: A value that no PostgreSQL text, number or index row holds, such as a NUL character.
     """
     try:
         yield
@@ -87,6 +89,8 @@ def translated_errors() -> Iterator[None]:
         raise InvalidValueError(UNSTORABLE) from error
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None) or ""
+        if state.startswith(_PROGRAM_LIMIT_EXCEEDED):  # an OperationalError like an outage, but it would never pass
+            raise InvalidValueError(TOO_LONG) from error
         if not (
             isinstance(error, OperationalError | InterfaceError)
             or error.connection_invalidated

@@ -2,13 +2,14 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from uuid_utils.compat import uuid7
 
 from service.database.engine import Database, load_json, postgres_url
-from service.errors import UnavailableError
+from service.errors import InvalidValueError, UnavailableError
 from service.gallery.repository import GalleryRepository
 
 
@@ -90,6 +91,16 @@ async def test_a_mistake_in_sql_is_no_outage(database: Database) -> None:
 
     with pytest.raises(ProgrammingError):
         await mistake()
+
+
+async def test_a_row_too_large_for_its_index_is_no_outage(database: Database) -> None:
+    async def insert_long_name() -> None:
+        name = "".join(map(chr, np.random.default_rng(0).integers(0x4E00, 0x9FFF, 3000)))  # not to be compressed
+        async with database.transaction() as session:
+            await GalleryRepository(session).ensure_collection(name, "model-1")
+
+    with pytest.raises(InvalidValueError, match="too long"):
+        await insert_long_name()
 
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:

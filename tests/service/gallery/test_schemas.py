@@ -43,6 +43,7 @@ BAD = [
     ({"bbox": '[0, 0, "5", 5]'}, "bbox"),
     ({"bbox": "[0, 0, true, 5]"}, "bbox"),
     ({"external_id": "x" * 257}, "external_id"),
+    ({"external_id": "\U0001f697" * 193}, "768 bytes"),
 ]
 
 
