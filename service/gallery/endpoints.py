@@ -17,6 +17,7 @@ from service.errors import (
     TooLargeError,
     UnavailableError,
 )
+from service.forms import MULTIPART_FORM
 from service.gallery.enrolment import Enrolment, fields_of
 from service.gallery.schemas import CropPage, CropView, EnrolmentAnswer, EnrolmentForm
 from service.gallery.service import crop_by_id, crop_jpeg, delete_crop, page_of_crops
@@ -46,6 +47,7 @@ class GalleryQuery(Selection):
     operation_id="enroll_crops",
     summary="Enroll vehicle crops",
     status_code=status.HTTP_201_CREATED,
+    dependencies=[MULTIPART_FORM],
     responses=problems(
         MalformedRequestError,
         ExternalIdConflictError,

@@ -16,6 +16,7 @@ from service.errors import (
     UndecodableImageError,
     UnsupportedImageError,
 )
+from service.forms import MULTIPART_FORM
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.search import service
@@ -28,6 +29,7 @@ router = APIRouter(tags=["search"])
     "/search",
     operation_id="search_by_image",
     summary="Find a vehicle by its picture",
+    dependencies=[MULTIPART_FORM],
     responses=problems(
         MalformedRequestError,
         NotFoundError,

@@ -258,9 +258,8 @@ class TestBadRequests:
         [
             (b"garbage", "multipart/form-data; boundary=x", 400),
             (b"garbage", "multipart/form-data", 400),
-            (b"{}", "application/json", 422),
-            (b"images=text&camera_id=c", "application/x-www-form-urlencoded", 422),
-            (b"", "text/plain", 422),
+            (b"", "multipart/form-data; boundary=x", 400),
+            (b"--x--", "multipart/form-data; boundary=x", 422),
         ],
     )
     async def test_bodies(
@@ -269,6 +268,50 @@ class TestBadRequests:
         answer = await shared_client.post(path, content=content, headers={"Content-Type": content_type})
         assert answer.status_code == status, answer.text
         assert answer.headers["Content-Type"] == "application/problem+json"
+
+    @pytest.mark.parametrize("path", ["/gallery", "/search"])
+    @pytest.mark.parametrize(
+        ("content", "content_type"),
+        [
+            (b"{}", "application/json"),
+            (b"images=text&camera_id=c", "application/x-www-form-urlencoded"),
+            (b"", "text/plain"),
+            (b"\xff\xd8\xff", "image/jpeg"),
+            (b"", None),
+        ],
+    )
+    async def test_bodies_that_are_no_form(
+        self, shared_client: httpx.AsyncClient, path: str, content: bytes, content_type: str | None
+    ) -> None:
+        headers = {} if content_type is None else {"Content-Type": content_type}
+        answer = await shared_client.post(path, content=content, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+        assert "multipart/form-data" in answer.json()["detail"]
+
+    @pytest.mark.parametrize(("path", "form"), [("/gallery", "EnrolmentForm"), ("/search", "SearchForm")])
+    async def test_an_empty_field_is_not_taken_for_an_absent_one(
+        self,
+        enroll_shared: Post,
+        shared_client: httpx.AsyncClient,
+        make_jpeg: Callable[..., bytes],
+        path: str,
+        form: str,
+    ) -> None:
+        await enroll_shared(GOOD)
+        schemas = (await shared_client.get("/openapi.json")).json()["components"]["schemas"]
+        fields = set(schemas[form]["properties"])
+        assert {"images", "collection", "camera_id", "attributes"} < fields
+        picture, given = ("images", ("crop", make_jpeg(GOOD))), {"camera_id": "camera-1"}
+        for field in sorted(fields):
+            others = [(name, (None, value)) for name, value in given.items() if name != field]
+            for kind, empty in {"text": (None, b""), "no file chosen": ("none-chosen", b"")}.items():
+                request = shared_client.build_request("POST", path, files=[picture, *others, (field, empty)])
+                # As browsers send it; httpx leaves an empty name out.
+                body = (await request.aread()).replace(b'filename="none-chosen"', b'filename=""')
+                headers = {"Content-Type": request.headers["Content-Type"]}
+                answer = await shared_client.post(path, content=body, headers=headers)
+                assert answer.status_code == 422, (field, kind, answer.text)
+                assert [error["field"] for error in answer.json()["errors"]] == [field], kind
 
     async def test_images_given_as_text(self, shared_client: httpx.AsyncClient) -> None:
         answer = await shared_client.post("/gallery", data={"images": "text", "camera_id": "c"}, files={"other": b""})
@@ -295,6 +338,8 @@ class TestBadRequests:
             ("GET", "/cameras?cursor=%00", 422),
             ("GET", "/cameras?collection=nowhere", 404),
             ("GET", "/nowhere", 404),
+            ("GET", "/gallery/", 404),
+            ("POST", "/search/", 404),
             ("PUT", "/gallery", 405),
             ("POST", "/healthz", 405),
         ],
