@@ -203,8 +203,11 @@ class Enrolment:
             return set(), await repository.head()
         model_id = self._runtime.embedder.model_id
         collection = await repository.ensure_collection(self._collection, model_id)
-        await repository.ensure_cameras(collection.id, {draft.fields.camera_id for draft in drafts})
+        made = await repository.ensure_cameras(collection.id, {draft.fields.camera_id for draft in drafts})
         inserted = await repository.add([_new_crop(draft, collection.id, model_id) for draft in drafts])
+        # A camera appears at its first crop, so not where that lost a race for its external id.
+        used = {draft.fields.camera_id for draft in drafts if draft.id in inserted}
+        await repository.remove_cameras(collection.id, made - used)
         lost = [draft for draft in drafts if draft.id not in inserted]
         taken = await repository.by_external_ids(collection.id, _external_ids(lost))
         for draft in lost:

@@ -128,13 +128,24 @@ class GalleryRepository:
         assert collection is not None  # noqa: S101 - it is there since the line above, and collections are not deleted
         return collection
 
-    async def ensure_cameras(self, collection_id: UUID, camera_ids: set[str]) -> None:
-        """Make the cameras that the collection does not have yet."""
+    async def ensure_cameras(self, collection_id: UUID, camera_ids: set[str]) -> set[str]:
+        """Make the cameras that the collection does not have yet.
+
+        Returns:
+            Ids of the cameras made.
+        """
         if not camera_ids:
-            return
+            return set()
         # Sorted: two transactions that wait for each other's new cameras in turn would be a deadlock.
         rows = [{"collection_id": collection_id, "camera_id": camera_id} for camera_id in sorted(camera_ids)]
-        await self._session.execute(insert(Camera).values(rows).on_conflict_do_nothing())
+        new = insert(Camera).values(rows).on_conflict_do_nothing().returning(Camera.camera_id)
+        return set(await self._session.scalars(new))
+
+    async def remove_cameras(self, collection_id: UUID, camera_ids: set[str]) -> None:
+        """Remove cameras that this transaction made and that got no crop; nobody else has seen them."""
+        if camera_ids:
+            unused = (Camera.collection_id == collection_id) & Camera.camera_id.in_(camera_ids)
+            await self._session.execute(delete(Camera).where(unused))
 
     async def by_external_ids(self, collection_id: UUID, external_ids: Iterable[str]) -> dict[str, Crop]:
         """The crops of a collection that have one of these external ids, by external id."""

@@ -178,6 +178,20 @@ class TestRejected:
         assert all(item["reason"] for item in answer.json()["items"] if item["status"] == "rejected")
         assert len((await client.get("/gallery")).json()["items"]) == 2
 
+    async def test_the_longest_names_are_stored_and_longer_ones_fail_alone(self, enroll: Post) -> None:
+        def names(length: int) -> dict[str, str]:
+            fields = ("camera_id", "session_id", "track_id", "vehicle_id", "external_id")
+            # Random, because PostgreSQL compresses what repeats; four bytes each in UTF-8.
+            codes = np.random.default_rng(0).integers(0x20000, 0x2A000, (len(fields), length))
+            return {field: "".join(map(chr, row)) for field, row in zip(fields, codes, strict=True)}
+
+        answer = await enroll(1, 2, items=[names(192), names(256)])
+        assert answer.status_code == 201, answer.text
+        assert [item["status"] for item in answer.json()["items"]] == ["enrolled", "rejected"]
+        assert "camera_id: may have 768 bytes" in answer.json()["items"][1]["reason"]
+        longest = names(192)
+        assert (await enroll(3, collection=longest["vehicle_id"], items=[longest])).status_code == 201
+
     async def test_nan_in_one_of_the_items(self, enroll: Post) -> None:
         answer = await enroll(1, 2, items='[{"attributes": {"speed": NaN}}, {}]')
         assert [item["status"] for item in answer.json()["items"]] == ["rejected", "enrolled"]
@@ -279,6 +293,18 @@ class TestExternalIds:
         assert len({item["id"] for item in items}) == 1
         assert await counts(database) == (1, 1, 1)
         assert files_in(tmp_path) == 1
+
+    async def test_losers_of_a_race_leave_no_cameras(self, enroll: Post, client: httpx.AsyncClient) -> None:
+        def items(camera: int) -> list[dict[str, str]]:
+            own = [{"external_id": f"own-{camera}", "camera_id": "of all"}]
+            return own + [{"external_id": f"crop-{one}", "camera_id": f"camera-{camera}-{one}"} for one in range(3)]
+
+        answers = await asyncio.gather(*(enroll(camera, 1, 2, 3, items=items(camera)) for camera in range(8)))
+        assert [answer.status_code for answer in answers] == [201] * 8
+        cameras = (await client.get("/cameras")).json()["items"]
+        assert sum(camera["crops"] for camera in cameras) == 8 + 3
+        assert len(cameras) == 1 + 3
+        assert all(camera["crops"] for camera in cameras)
 
 
 class TestFailure:
