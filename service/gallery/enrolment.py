@@ -194,7 +194,7 @@ class Enrolment:
             if not committing:
                 await asyncio.shield(remove_orphans(self._runtime.store, ids))
             raise
-        self._runtime.committed(sequence)
+        self._runtime.follower.note_commit(sequence)
         await remove_orphans(self._runtime.store, ids - inserted)
         return sequence
 

@@ -60,7 +60,7 @@ async def delete_crop(runtime: Runtime, crop_id: UUID) -> None:
         if crop is None:
             raise _no_crop(crop_id)
         sequence = await repository.log_changes(crop.collection_id, [crop_id], deleted=True)
-    runtime.committed(sequence)
+    runtime.follower.note_commit(sequence)
     # After the commit: a file without a row is swept up at the next start, a row without its file would be half a crop.
     await remove_orphans(runtime.store, [crop_id])
 
