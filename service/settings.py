@@ -1,28 +1,55 @@
 """Every setting of the service in one object; each can be given in the environment as CLIP_SENET_<NAME>."""
 
+import os
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "CLIP_SENET_"
+_OF_CLIENTS = {"URL"}
+_OF_FAULT_TESTS = "FAULT_"
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{path} names a home folder that cannot be found") from error
+
+
+def _split(names: Any) -> Any:  # noqa: ANN401 - whatever the environment or a caller gives
+    return [name.strip().lower() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
+
+
+UserPath = Annotated[Path, AfterValidator(_expanded)]
+"""A path in which a leading ~ is the user's home."""
+
+HostNames = Annotated[frozenset[str], NoDecode, BeforeValidator(_split)]
+"""Names of hosts, in the environment with commas between them."""
 
 
 class Settings(BaseSettings):
     """Settings of one service process. Units are in the names or descriptions; sizes are bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="CLIP_SENET_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 takes a free one.")
-    data_dir: Path = Field(Path("data"), description="Folder of the embedded database and the stored crops.")
+    data_dir: UserPath = Field(Path("data"), description="Folder of the embedded database and the stored crops.")
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; the embedded database where absent.")
     allow_unauthenticated_network: bool = Field(
         default=False, description="Serve on an address other than loopback although no key is asked for."
     )
+    allowed_hosts: HostNames = Field(
+        frozenset(), description="Names under which a proxy offers the service, commas between; loopback always works."
+    )
 
     preset: str = Field("starter", description="Name of the model preset.")
-    weights: Path | None = Field(
+    weights: UserPath | None = Field(
         None, description="Weights file (safetensors); the shipped starter weights where absent."
     )
     device: str = Field("auto", description="torch device: auto, cpu, cuda, cuda:1 ...")
@@ -62,6 +89,19 @@ class Settings(BaseSettings):
     orphan_age_s: Annotated[float, Field(ge=0)] = Field(
         3600.0, description="Age in seconds at which a stored crop without a row is removed at start."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_variables(cls, values: Any) -> Any:  # noqa: ANN401 - pydantic's signature
+        """A misspelt variable must not quietly leave its setting at the default."""
+        known = [name.upper() for name in cls.model_fields]
+        given = [name.upper().removeprefix(PREFIX) for name in os.environ if name.upper().startswith(PREFIX)]
+        for name in given:
+            if name not in known and name not in _OF_CLIENTS and not name.startswith(_OF_FAULT_TESTS):
+                nearest = get_close_matches(name, known, n=1)
+                advice = f"was {PREFIX}{nearest[0]} meant?" if nearest else "clip-senet serve --help lists them all"
+                raise ValueError(f"{PREFIX}{name} is no setting; {advice}")
+        return values
 
     @cached_property
     def crops_dir(self) -> Path:

@@ -32,7 +32,7 @@ class ServeCommand(TyperCommand):
         prefix = Settings.model_config["env_prefix"]
         lines = ["[bold]Settings in the environment[/bold]"]
         for name, field in Settings.model_fields.items():
-            default = "" if field.default is None else f" [dim]default: {field.default}[/dim]"
+            default = "" if field.default in (None, frozenset()) else f" [dim]default: {field.default}[/dim]"
             lines.append(f"{prefix}{name.upper()}  {escape(field.description or '')}{default}")
         self.epilog = "\n\n".join(lines)
         super().format_help(ctx, formatter)
@@ -104,8 +104,10 @@ def _settings(given: dict[str, object]) -> "Settings":
     try:
         return Settings(**given)  # type: ignore[arg-type] # pydantic checks the values
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors())
-        stop(f"A setting is wrong: {wrong}.", 1)
+        from service.problems import validation_entry
+
+        wrong = "; ".join(validation_entry(entry)["detail"] for entry in error.errors())
+        stop(f"A setting is wrong: {wrong}", 1)
 
 
 def _bind(host: str, port: int) -> socket.socket:

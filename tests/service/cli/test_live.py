@@ -222,3 +222,11 @@ class TestServe:
         assert done.returncode == 1
         assert "Cannot start: " in done.stderr
         assert "Traceback" not in done.stderr
+
+    def test_says_which_variable_is_misspelt(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CLIP_SENET_DATABSE_URL", "postgresql://db/senet")
+        done = self.serve("--port", 0, "--data-dir", tmp_path / "data")
+        assert done.returncode == 1
+        assert "wrong: CLIP_SENET_DATABSE_URL is no setting; was CLIP_SENET_DATABASE_URL meant?" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "data").exists()
