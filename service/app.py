@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 import service
 from service.cameras.endpoints import router as cameras_router
 from service.console import router as console_router
+from service.exposure import ForeignRequestMiddleware, is_guarded
 from service.gallery.endpoints import router as gallery_router
 from service.lifespan import running
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.runtime = runtime
             yield
 
+    guard = [Middleware(ForeignRequestMiddleware, settings.allowed_hosts)] if is_guarded(settings) else []
     app = FastAPI(
         title="CLIP-SENet Service",
         version=service.__version__,
@@ -57,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         form_limits={"max_files": 128, "max_fields": 4096, "max_part_size": 2**20},
         middleware=[
             Middleware(RequestContextMiddleware),
+            *guard,
             Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
             Middleware(WholeMultipartMiddleware),
         ],

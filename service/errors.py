@@ -34,6 +34,12 @@ class MalformedRequestError(ServiceError):
     status, code, title = 400, "malformed_request", "The request cannot be read"
 
 
+class ForeignRequestError(ServiceError):
+    """The request comes by way of another web site."""
+
+    status, code, title = 403, "foreign_request", "Request by way of another site"
+
+
 class NotFoundError(ServiceError):
     """No such crop, collection or route."""
 

@@ -2,8 +2,14 @@
 
 import ipaddress
 import logging
+from collections.abc import Set as AbstractSet
+from urllib.parse import urlsplit
 
-from service.errors import UnavailableError
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.errors import ForeignRequestError, UnavailableError
+from service.problems import service_error_response
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -27,6 +33,51 @@ def refuse_open_network(settings: Settings) -> None:
     logger.warning("NO KEY IS ASKED FOR: anyone who reaches %s may read and change the gallery.", settings.host)
 
 
+def is_guarded(settings: Settings) -> bool:
+    """Whether the names that the service goes by are known, so that `ForeignRequestMiddleware` can stand guard."""
+    return _is_loopback(settings.host) or bool(settings.allowed_hosts)
+
+
+class ForeignRequestMiddleware:
+    """Refuses what a web page of another site makes a browser on this machine send.
+
+    A browser reaches loopback for any page that it shows. So the Host must be a name of this service, or else the
+    page's own name was pointed at this machine (DNS rebinding) and the page could read every answer; and an Origin,
+    which browsers send with everything that changes something, must be the service itself (RFC 6454, section 7).
+
+    Args:
+        app: What comes after.
+        allowed_hosts: Names beside those of loopback under which the service is offered, in lower case, without ports.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_hosts: AbstractSet[str]) -> None:
+        self._app = app
+        self._allowed_hosts = allowed_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        fault = self._fault(Headers(scope=scope)) if scope["type"] == "http" else None
+        if fault is None:
+            await self._app(scope, receive, send)
+        else:
+            await service_error_response(scope, ForeignRequestError(fault))(scope, receive, send)
+
+    def _fault(self, headers: Headers) -> str | None:
+        """Why a request is refused; None where it is not."""
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        names = [_name(f"//{host}") for host in hosts]
+        if len(names) != 1 or not (_is_loopback(names[0]) or names[0] in self._allowed_hosts):
+            return (
+                f"The service does not go by the name {', '.join(hosts)!r}. Ask for it at 127.0.0.1 or localhost, or "
+                "add the name to CLIP_SENET_ALLOWED_HOSTS where a proxy offers the service under it."
+            )
+        for origin in origins:
+            own = origin.lower() in {f"http://{hosts[0]}".lower(), f"https://{hosts[0]}".lower()}
+            if not own and _name(origin) not in self._allowed_hosts:
+                return f"A page of {origin!r} may not use this service; only its own pages may."
+        return None
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -34,3 +85,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _name(address: str) -> str:
+    """The host of an address, in lower case, without port and brackets; empty where it has none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""

@@ -169,7 +169,7 @@ def serve() -> Serve:
         transport = httpx.ASGITransport(app=app)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+            httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client,
         ):
             yield client
 

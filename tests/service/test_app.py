@@ -77,7 +77,7 @@ class TestDescription:
 
 async def test_documentation_needs_no_other_host() -> None:
     transport = httpx.ASGITransport(app=create_app(Settings()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
         page = await client.get("/docs")
         assert page.status_code == 200
         assert "//" not in page.text.replace("<!doctype html>", "")
