@@ -24,14 +24,14 @@ NEAR_TIE = 1e-4
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """Of a service that holds the sample's gallery."""
-    with data_folder() as folder:
-        service = ServiceProcess(folder, device="cpu")
-        service.start()
-        with httpx.Client(base_url=service.address, timeout=120) as client:
-            for start in range(0, len(GALLERY), CROPS_PER_REQUEST):
-                enroll(client, GALLERY[start : start + CROPS_PER_REQUEST])
-            yield client
-        service.stop()
+    with (
+        data_folder() as folder,
+        ServiceProcess(folder, device="cpu") as service,
+        httpx.Client(base_url=service.address, timeout=120) as client,
+    ):
+        for start in range(0, len(GALLERY), CROPS_PER_REQUEST):
+            enroll(client, GALLERY[start : start + CROPS_PER_REQUEST])
+        yield client
 
 
 def enroll(client: httpx.Client, crops: Sequence[SampleCrop]) -> None:

@@ -20,11 +20,8 @@ PATTERN = r"(?P<vehicle>.+)_cam(?P<camera>\d+)\.jpg"
 
 @pytest.fixture(scope="module")
 def service(two_camera: Path) -> Iterator[ServiceProcess]:
-    with data_folder() as folder:
-        service = ServiceProcess(folder, device="cpu")
-        service.start()
+    with data_folder() as folder, ServiceProcess(folder, device="cpu") as service:
         yield service
-        service.stop()
 
 
 def ingest_val(two_camera: Path, service: ServiceProcess) -> None:

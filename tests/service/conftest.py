@@ -93,11 +93,9 @@ def remove() -> Callable[[AsyncSession, UUID], Awaitable[None]]:
 @pytest.fixture(scope="session")
 def live_service(untrained_weights: Path) -> Iterator[str]:
     """Address of the service as a process of its own with its own PostgreSQL. Each test takes a collection."""
-    with data_folder() as folder:
-        service = ServiceProcess(folder, weights=untrained_weights, preset="tiny", device="cpu", torch_threads=1)
-        service.start()
+    settings = {"weights": untrained_weights, "preset": "tiny", "device": "cpu", "torch_threads": 1}
+    with data_folder() as folder, ServiceProcess(folder, **settings) as service:
         yield service.address
-        service.stop()
 
 
 @pytest.fixture(scope="session")

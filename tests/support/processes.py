@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -46,6 +47,14 @@ class ServiceProcess:
     @property
     def log(self) -> str:
         return (self.folder / "service.log").read_text()
+
+    def __enter__(self) -> Self:
+        """Start it; it is stopped at the end, whatever happens in between."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
