@@ -4,7 +4,7 @@ import asyncio
 import gc
 import random
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -410,9 +410,16 @@ async def test_no_index_is_had_before_it_is_whole(
 async def test_a_load_that_is_cancelled_leaves_no_cursor_open(
     database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An open one is warned of when it is collected."""
+    """It is closed before the session; one that is left open is warned of when it is collected."""
     monkeypatch.setattr("service.follower.LOAD_BATCH", 2)
     entered, loop = asyncio.Event(), asyncio.get_running_loop()
+    streams, sightings = [], FollowerRepository.sightings
+
+    def noted(truth: FollowerRepository, batch: int) -> AsyncGenerator[list[Sighting], None]:
+        streams.append(sightings(truth, batch))
+        return streams[-1]
+
+    monkeypatch.setattr(FollowerRepository, "sightings", noted)
 
     class Slow(ExactIndex):
         def apply(self, *arguments: Any) -> None:
@@ -426,6 +433,7 @@ async def test_a_load_that_is_cancelled_leaves_no_cursor_open(
     loading.cancel()
     await asyncio.wait([loading])
     assert loading.cancelled()
+    assert [stream.ag_frame for stream in streams] == [None]  # at its end
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         del loading
