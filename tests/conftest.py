@@ -6,6 +6,7 @@ One embedded PostgreSQL serves the run, with a fresh database for each test; the
 import io
 import json
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,6 +33,13 @@ from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
 from service.database.migrate import upgrade
 from service.settings import Settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """Lets SIGINT reach the processes that tests start."""
+    # A shell that runs the tests in the background has them ignore it, and what is ignored is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
