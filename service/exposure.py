@@ -1,6 +1,5 @@
 """Who may reach a service that asks for no key."""
 
-import ipaddress
 import logging
 from collections.abc import Set as AbstractSet
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.errors import ForeignRequestError, UnavailableError
+from service.loopback import is_loopback
 from service.problems import service_error_response
 from service.settings import Settings
 
@@ -21,7 +21,7 @@ def refuse_open_network(settings: Settings) -> None:
     Raises:
         UnavailableError: `host` is not loopback and `allow_unauthenticated_network` is off.
     """
-    if _is_loopback(settings.host):
+    if is_loopback(settings.host):
         logger.warning("No key is asked for: every user of this machine may use the service on %s.", settings.host)
         return
     if not settings.allow_unauthenticated_network:
@@ -35,7 +35,7 @@ def refuse_open_network(settings: Settings) -> None:
 
 def is_guarded(settings: Settings) -> bool:
     """Whether the names that the service goes by are known, so that `ForeignRequestMiddleware` can stand guard."""
-    return _is_loopback(settings.host) or bool(settings.allowed_hosts)
+    return is_loopback(settings.host) or bool(settings.allowed_hosts)
 
 
 class ForeignRequestMiddleware:
@@ -66,7 +66,7 @@ class ForeignRequestMiddleware:
         """Why a request is refused; None where it is not."""
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         names = [_name(f"//{host}") for host in hosts]
-        if len(names) != 1 or not (_is_loopback(names[0]) or names[0] in self._allowed_hosts):
+        if len(names) != 1 or not (is_loopback(names[0]) or names[0] in self._allowed_hosts):
             return (
                 f"The service does not go by the name {', '.join(hosts)!r}. Ask for it at 127.0.0.1 or localhost, or "
                 "add the name to CLIP_SENET_ALLOWED_HOSTS where a proxy offers the service under it."
@@ -76,15 +76,6 @@ class ForeignRequestMiddleware:
             if not own and _name(origin) not in self._allowed_hosts:
                 return f"A page of {origin!r} may not use this service; only its own pages may."
         return None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _name(address: str) -> str:

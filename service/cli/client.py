@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from service.loopback import is_loopback
+
 DEFAULT_URL = "http://127.0.0.1:8000"
 URL_VARIABLE = "CLIP_SENET_URL"
 
@@ -47,9 +49,17 @@ class ServiceProblem(Exception):  # noqa: N818 - the name of what the API answer
 
 
 def connect(url: str) -> httpx.Client:
-    """A client of the service at a base address; safe to share between threads."""
-    timeout = httpx.Timeout(300.0, connect=10.0)
-    return httpx.Client(base_url=url.rstrip("/") + "/", timeout=timeout, headers={"User-Agent": "clip-senet"})
+    """A client of the service at a base address; safe to share between threads.
+
+    The proxies of the environment are used, but never for this machine itself: they could not reach it.
+    """
+    base = httpx.URL(url.rstrip("/") + "/")
+    return httpx.Client(
+        base_url=base,
+        timeout=httpx.Timeout(300.0, connect=10.0),
+        headers={"User-Agent": "clip-senet"},
+        trust_env=not is_loopback(base.host),
+    )
 
 
 def send(

@@ -91,9 +91,9 @@ def serve(
         "allow_unauthenticated_network": allow_unauthenticated_network,
     }
     settings = _settings({name: value for name, value in given.items() if value is not None})
-    listener = _bind(settings.host, settings.port)
-    _announce(settings, listener.getsockname()[1])
-    _run(settings, listener)
+    with _bind(settings.host, settings.port) as listener:
+        _announce(settings, listener.getsockname()[1])
+        _run(settings, listener)
 
 
 def _settings(given: dict[str, object]) -> "Settings":
@@ -146,7 +146,9 @@ def _database(settings: "Settings") -> str:
     from service.database.engine import postgres_url
 
     try:
-        return postgres_url(settings.database_url.get_secret_value()).render_as_string(hide_password=True)
+        url = postgres_url(settings.database_url.get_secret_value())
+        # Not the parameters: a password may be among them.
+        return url.difference_update_query(url.query).render_as_string(hide_password=True)
     except ValueError as error:
         stop(f"Cannot start: {error}", 1)
 
@@ -197,7 +199,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
         elif task is not None:
             task.cancel()
 
-    for ending in (signal.SIGINT, signal.SIGTERM):
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(ending, end)
     async with app.router.lifespan_context(app):
         await server.serve(sockets=[listener])

@@ -78,11 +78,11 @@ class ServiceProcess:
         self._process.kill()
         assert self._process.wait() == -signal.SIGKILL
 
-    def stop(self) -> None:
+    def stop(self, end: signal.Signals = signal.SIGINT) -> None:
         """End it as Ctrl-C does, or else by force, which is an error; one that was killed is left alone."""
         if self._process is None or self._process.poll() is not None:
             return
-        self._process.send_signal(signal.SIGINT)
+        self._process.send_signal(end)
         try:
             status = self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:

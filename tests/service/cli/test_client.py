@@ -59,6 +59,15 @@ class TestSend:
         assert len(script.bodies) == 1
         assert str(problem.value) == "Invalid value. k: too large from: no time (request r-1)"
 
+    def test_reaches_this_machine_whatever_proxy_the_environment_names(
+        self, script: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        script.answers = [OK]
+        with connect(script.address) as client:
+            assert send(client, "GET", "readyz").json() == {"fine": True}
+
     def test_says_how_to_start_a_service_where_none_listens(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]

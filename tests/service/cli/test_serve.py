@@ -1,0 +1,30 @@
+"""`clip-senet serve` from outside, as far as it needs no model."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from support.processes import ServiceProcess, data_folder
+from typer.testing import CliRunner
+
+from service.cli import app
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:geheim@db/x", "postgresql://db/x?user=u&password=geheim"])
+def test_shows_the_database_but_never_its_password(url: str) -> None:
+    # On an open network it refuses to start, but only after saying what it would have used.
+    open_network = ["serve", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
+    result = CliRunner().invoke(app, open_network, env={"CLIP_SENET_DATABASE_URL": url})
+    assert result.exit_code == 1
+    assert "@db/x" in result.output or "//db/x" in result.output
+    assert "geheim" not in result.output
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_ends_in_good_order_however_it_is_told(end: signal.Signals, untrained_weights: Path) -> None:
+    with data_folder() as folder:
+        service = ServiceProcess(folder, weights=untrained_weights, preset="tiny", device="cpu", torch_threads=1)
+        service.start()
+        service.stop(end)
+        assert "Stopped." in service.log
+        assert not (folder / "postgres" / "postmaster.pid").exists()
