@@ -17,7 +17,7 @@ from index.recheck import allows
 from service.disconnect import unless_gone
 from service.embedding import Lane
 from service.embedding.prepare import PreparedCrop
-from service.errors import IndexBehindError, ModelMismatchError, ServiceError, UnavailableError
+from service.errors import IndexBehindError, ServiceError, UnavailableError
 from service.gallery.repository import CropRecord, GalleryRepository
 from service.gallery.schemas import CropView
 from service.gallery.service import no_collection
@@ -97,13 +97,9 @@ def _where(form: SearchForm) -> Filter:
 
 async def _check_collection(runtime: Runtime, name: str) -> None:
     async with runtime.database.reading() as session:
-        collection = await GalleryRepository(session).collection(name)
+        collection = await GalleryRepository(session).collection_of_model(name, runtime.embedder.model_id)
     if collection is None:
         raise no_collection(name)
-    if collection.model_id != runtime.embedder.model_id:
-        raise ModelMismatchError(
-            f"The collection {name!r} belongs to model {collection.model_id}, loaded is {runtime.embedder.model_id}."
-        )
 
 
 async def _prepare_all(runtime: Runtime, uploads: Sequence[UploadFile]) -> list[PreparedCrop]:
