@@ -24,12 +24,14 @@ class LabelledCrop:
         vehicle: Identity of the vehicle, unique in its data set.
         camera: The camera that took it.
         vehicle_type: Car, truck ... where the data set says so.
+        caption: The vehicle in words, where the data set has them.
     """
 
     path: Path
     vehicle: str
     camera: str
     vehicle_type: str | None = None
+    caption: str | None = None
 
     def open(self) -> Image.Image:
         """Decode the picture: upright as its EXIF says, RGB.
