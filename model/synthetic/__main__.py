@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Render a recording; the exit status is 0, or 2 where an argument or the machine does not allow it."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True)
-    recording = {"queries": options.queries, "facings": options.facing or None}
+    recording = {"queries": options.queries, "facings": options.facing or None, "passes": options.passes}
     try:
         crops = len(plan(options.identities, options.cameras, options.seed, **recording))
         started = time.perf_counter()
@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--facing", choices=FACINGS, action="append", help="what the cameras see; give it several times to alternate"
+    )
+    parser.add_argument(
+        "--passes", type=int, help="cameras that a vehicle passes, drawn anew for each (default: all of them)"
     )
     return parser
 

@@ -78,11 +78,17 @@ class Row:
 
 
 def plan(
-    identities: int, cameras: int, seed: int, *, queries: int = 0, facings: Sequence[str] | None = None
+    identities: int,
+    cameras: int,
+    seed: int,
+    *,
+    queries: int = 0,
+    facings: Sequence[str] | None = None,
+    passes: int | None = None,
 ) -> list[Row]:
     """Draw who passes which camera when; nothing is rendered. The same arguments give the same rows on every machine.
 
-    Every vehicle passes every camera once or, one time in six, twice on another day; a passage is a track of one to
+    A vehicle passes each of its cameras once or, one time in six, twice on another day; a passage is a track of one to
     three crops. The first gallery passage of each query vehicle stays; one passage more is held out as its query.
 
     Args:
@@ -91,6 +97,7 @@ def plan(
         seed: Any integer >= 0.
         queries: Number of held-out crops, each of another vehicle; at most `identities`.
         facings: What each camera sees, repeated in turn; drawn by each camera's own seed where None.
+        passes: How many of the cameras a vehicle passes, drawn anew for each vehicle; all of them where None.
 
     Raises:
         ValueError: A number out of its range or an unknown facing.
@@ -103,7 +110,9 @@ def plan(
         raise ValueError(f"queries must lie between 0 and the number of vehicles ({identities}), not {queries}")
     if facings is not None and (not facings or any(facing not in FACINGS for facing in facings)):
         raise ValueError(f"facings must be some of {', '.join(FACINGS)}")
-    return _Recording(identities, cameras, seed, facings).rows(queries)
+    if passes is not None and not 1 <= passes <= cameras:
+        raise ValueError(f"passes must lie between 1 and the number of cameras ({cameras}), not {passes}")
+    return _Recording(identities, cameras, seed, facings, passes).rows(queries)
 
 
 def generate(
@@ -114,6 +123,7 @@ def generate(
     *,
     queries: int = 0,
     facings: Sequence[str] | None = None,
+    passes: int | None = None,
     on_crop: Callable[[Row], None] | None = None,
 ) -> list[Row]:
     """Render a recording into a folder: JPEGs and `manifest.csv`.
@@ -125,6 +135,7 @@ def generate(
         seed: Any integer >= 0.
         queries: Number of held-out query crops.
         facings: What each camera sees, see `plan`.
+        passes: How many cameras a vehicle passes, see `plan`.
         on_crop: Called after each picture, for a progress bar.
 
     Returns:
@@ -135,7 +146,7 @@ def generate(
         RenderingUnavailableError: There is no OpenGL to draw with.
         ValueError: See `plan`.
     """
-    rows = plan(identities, cameras, seed, queries=queries, facings=facings)
+    rows = plan(identities, cameras, seed, queries=queries, facings=facings, passes=passes)
     if (out_dir / MANIFEST).exists():
         raise FileExistsError(f"{out_dir} holds a {MANIFEST} already: choose an empty folder")
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -160,8 +171,11 @@ def write_manifest(path: Path, rows: Sequence[Row]) -> None:
 class _Recording:
     """Draws passages of vehicles before cameras."""
 
-    def __init__(self, identities: int, cameras: int, seed: int, facings: Sequence[str] | None) -> None:
+    def __init__(
+        self, identities: int, cameras: int, seed: int, facings: Sequence[str] | None, passes: int | None
+    ) -> None:
         self._seed = seed
+        self._passes = passes
         self._rng = Random(f"recording {seed}")
         self._cameras = [
             Camera.sample(seed * 1000 + number, facings[number % len(facings)] if facings else None)  # type: ignore[arg-type]
@@ -183,8 +197,8 @@ class _Recording:
     def rows(self, queries: int) -> list[Row]:
         for number in range(len(self._identities)):
             day, leaves = int(self._rng.random() * 2), self._hour()
-            for camera in range(len(self._cameras)):
-                self._passage(number, camera, day, leaves + camera * self._rng.uniform(0.03, 0.2), "gallery")
+            for stop, camera in enumerate(self._route()):
+                self._passage(number, camera, day, leaves + stop * self._rng.uniform(0.03, 0.2), "gallery")
                 if self._rng.random() < 1 / 6:
                     self._passage(number, camera, 1 - day, self._hour(), "gallery")
         every = len(self._identities) / max(queries, 1)
@@ -192,6 +206,11 @@ class _Recording:
             camera = query % len(self._cameras)
             self._passage(int(query * every), camera, int(self._rng.random() * 2), self._hour(), "query")
         return self._rows
+
+    def _route(self) -> Sequence[int]:
+        """The cameras that the next vehicle passes, in the order of the road."""
+        every = range(len(self._cameras))
+        return every if self._passes is None else sorted(self._rng.sample(every, self._passes))
 
     def _hour(self) -> float:
         return self._rng.uniform(6.8, 18.6) if self._rng.random() < 0.92 else self._rng.uniform(20.0, 22.5)
@@ -233,7 +252,8 @@ class _Recording:
             camera_seed=seen_by.seed,
             view_seed=self._seed * 1_000_000 + len(self._rows),
             facing=seen_by.facing,
-            weather=self._sky[(moment - FIRST_DAY).days, moment.hour // 3],
+            # Who leaves late on the second day and passes many cameras drives into a third one, under the first's sky.
+            weather=self._sky[(moment - FIRST_DAY).days % 2, moment.hour // 3],
             along=round(along, 3),
         )
 
