@@ -154,6 +154,6 @@ def _preprocessing_digest(network: CLIPSENet) -> str:
         "resize": RESIZE,
         "image_size": network.preset.image_size,
         "appearance": network.normalize_appearance.statistics,
-        "semantic": network.normalize_semantic.statistics,
+        "semantic": network.normalize_semantic and network.normalize_semantic.statistics,
     }
     return hashlib.sha256(json.dumps(steps, sort_keys=True).encode()).hexdigest()

@@ -31,6 +31,7 @@ class CLIPSENet(nn.Module):
 
     T_a is the appearance branch's pooled features, T_s the semantic branch's projected CLS token. Fusion is
     T_u = FC([T_s ; T_a]) without a BatchNorm; the embedding is T = T_u + T_s' with T_s' = AFEM(T_s) (Eq. 4, 5).
+    A preset without AFEM leaves T = T_u, one without the semantic branch T = FC(T_a), as the paper's ablation does.
     BNNeck is a BatchNorm on T whose bias stays zero. The classifier is not part of the network: see `Classifier`.
 
     Args:
@@ -39,7 +40,8 @@ class CLIPSENet(nn.Module):
     Attributes:
         preset: The same.
         appearance: The CNN, with the parameter names of its ImageNet files.
-        semantic: TinyCLIP's tower, with open_clip's parameter names.
+        semantic: TinyCLIP's tower, with open_clip's parameter names, or None.
+        afem: Eq. 4, or None.
         camera_table: Parameter of shape (cameras * views, D), zero at first, or None (option "CLIP-SENet*").
     """
 
@@ -50,10 +52,10 @@ class CLIPSENet(nn.Module):
         branch = build_appearance(preset.appearance)
         self.normalize_appearance = Normalize(branch.statistics)
         self.appearance = branch.network
-        self.normalize_semantic = Normalize(sem.CLIP)
-        self.semantic = sem.build_tower(preset.semantic, preset.semantic_size)
-        self.afem = AFEM(sem.EMBEDDING, dimension, preset.afem)
-        self.fusion = nn.Linear(sem.EMBEDDING + branch.features, dimension)
+        self.normalize_semantic = Normalize(sem.CLIP) if preset.semantic else None
+        self.semantic = sem.build_tower(preset.semantic, preset.semantic_size) if preset.semantic else None
+        self.afem = AFEM(sem.EMBEDDING, dimension, preset.afem) if preset.afem else None
+        self.fusion = nn.Linear(branch.features + (sem.EMBEDDING if preset.semantic else 0), dimension)
         nn.init.kaiming_normal_(self.fusion.weight, nonlinearity="linear")
         nn.init.zeros_(self.fusion.bias)
         self.neck = nn.BatchNorm1d(dimension)
@@ -77,10 +79,7 @@ class CLIPSENet(nn.Module):
             raise InputError(
                 f"Preset {self.preset.name} takes images of shape (N, 3, {size}, {size}), not {tuple(images.shape)}."
             )
-        appearance = self.appearance(self.normalize_appearance(images))
-        semantic = self.semantic(self.normalize_semantic(self._resize_semantic(images)))
-        fused = self.fusion(torch.cat((semantic, appearance), dim=1))
-        raw = fused + self.afem(semantic)
+        raw = self._embedding(images)
         side = self._camera_rows(cameras, views)
         raw = raw if side is None else raw + side
         return Features(raw=raw, neck=self.neck(raw))
@@ -90,6 +89,15 @@ class CLIPSENet(nn.Module):
         features = self(images, cameras, views)
         chosen = features.neck if self.preset.retrieval == "neck" else features.raw
         return F.normalize(chosen.float(), dim=1)
+
+    def _embedding(self, images: Tensor) -> Tensor:
+        """T of Eq. 5, or what the preset leaves of it."""
+        appearance = self.appearance(self.normalize_appearance(images))
+        if self.semantic is None or self.normalize_semantic is None:
+            return cast("Tensor", self.fusion(appearance))
+        semantic = self.semantic(self.normalize_semantic(self._resize_semantic(images)))
+        fused: Tensor = self.fusion(torch.cat((semantic, appearance), dim=1))
+        return fused if self.afem is None else fused + self.afem(semantic)
 
     def _resize_semantic(self, images: Tensor) -> Tensor:
         size = self.preset.semantic_size

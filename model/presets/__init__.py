@@ -84,8 +84,8 @@ class Preset(_Part):
         image_size: Side of the square input in pixels.
         embedding_dim: D, the length of T and of the embedding (2048 in the paper).
         appearance: The CNN branch.
-        semantic: The TinyCLIP branch.
-        afem: The enhancement of T_s.
+        semantic: The TinyCLIP branch; None leaves it out, so that T = FC(T_a): the baseline of the paper's ablation.
+        afem: The enhancement of T_s; None leaves it out, so that T = T_u: the ablation's "+SEM".
         camera_table: Camera and view table, or None where the network sees pictures only.
         retrieval: What is compared by cosine: "neck", the BNNeck output, or "raw", T itself.
     """
@@ -94,24 +94,26 @@ class Preset(_Part):
     image_size: Annotated[int, Field(ge=32, le=1024)]
     embedding_dim: Annotated[int, Field(gt=0)]
     appearance: Appearance
-    semantic: Semantic
-    afem: Afem = Afem()
+    semantic: Semantic | None
+    afem: Afem | None = Afem()
     camera_table: CameraTable | None = None
     retrieval: Literal["neck", "raw"] = "neck"
 
     @property
     def semantic_size(self) -> int:
-        """Side in pixels that the semantic tower sees."""
-        return self.semantic.input_size or self.image_size
+        """Side in pixels that the semantic tower sees; the image size where there is none."""
+        return (self.semantic and self.semantic.input_size) or self.image_size
 
     @model_validator(mode="after")
-    def _sizes_divide(self) -> Self:
-        if self.semantic_size % self.semantic.patch_size:
+    def _parts_fit(self) -> Self:
+        if self.semantic is None and self.afem is not None:
+            raise ValueError("without a semantic branch there is nothing for AFEM to enhance: set afem to null as well")
+        if self.semantic and self.semantic_size % self.semantic.patch_size:
             raise ValueError(
                 f"the tower {self.semantic.tower} sees {self.semantic_size} px, which is no multiple of its patch size "
                 f"{self.semantic.patch_size}: change image_size or semantic.input_size"
             )
-        if self.afem.variant != "C" and self.embedding_dim % self.afem.groups:
+        if self.afem and self.afem.variant != "C" and self.embedding_dim % self.afem.groups:
             raise ValueError(
                 f"embedding_dim {self.embedding_dim} does not divide into afem.groups = {self.afem.groups} equal groups"
             )

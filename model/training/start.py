@@ -96,7 +96,8 @@ def _set_fusion(network: CLIPSENet, projection: Tensor, mean: Tensor, semantic_g
     network.fusion.weight[:, :semantic] *= semantic_gain
     network.fusion.weight[:, semantic:] = projection.to(network.fusion.weight)
     network.fusion.bias.copy_(-projection @ mean)
-    cast("nn.BatchNorm1d", network.afem.transform[1]).weight.fill_(semantic_gain)
+    if network.afem is not None:
+        cast("nn.BatchNorm1d", network.afem.transform[1]).weight.fill_(semantic_gain)
 
 
 def _class_means(rows: Tensor, classes: Tensor) -> Tensor:

@@ -180,6 +180,26 @@ def test_equation_5_worked_by_hand(make_preset: MakePreset) -> None:
     torch.testing.assert_close(neck, torch.tensor([[2.25, 7.5, -1.5, -6.0]]))
 
 
+class TestAblation:
+    """The rows of the paper's ablation: baseline, +SEM, +AFEM."""
+
+    def test_the_baseline_is_the_appearance_branch_and_fc(self, make_preset: MakePreset) -> None:
+        network = CLIPSENet(make_preset(semantic=None, afem=None)).eval()
+        images = torch.rand(2, 3, 64, 64)
+        appearance = network.appearance(network.normalize_appearance(images))
+        torch.testing.assert_close(network(images).raw, appearance @ network.fusion.weight.T + network.fusion.bias)
+        assert {name.split(".")[0] for name in network.state_dict()} == {"appearance", "fusion", "neck"}
+
+    def test_without_afem_t_is_t_u(self, make_preset: MakePreset) -> None:
+        network = CLIPSENet(make_preset(afem=None)).eval()
+        images = torch.rand(2, 3, 64, 64)
+        appearance = network.appearance(network.normalize_appearance(images))
+        semantic = network.semantic(network.normalize_semantic(images))
+        fused = torch.cat((semantic, appearance), dim=1) @ network.fusion.weight.T + network.fusion.bias
+        torch.testing.assert_close(network(images).raw, fused)
+        assert "afem" not in {name.split(".")[0] for name in network.state_dict()}
+
+
 @pytest.mark.parametrize(("base", "variant"), [("starter", "A"), ("starter", "A'"), ("starter", "C"), ("paper", "A")])
 def test_gradients_reach_every_part(make_preset: MakePreset, base: str, variant: str) -> None:
     network = CLIPSENet(make_preset(base, afem={"variant": variant, "groups": 4})).train()

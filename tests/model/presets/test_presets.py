@@ -66,6 +66,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ({"semantic": {"tower": "ViT-22M/32"}}, "ViT-40M/32"),
         ({"afem": {"variant": "A", "groups": 7}}, "does not divide into afem.groups = 7"),
         ({"afem": {"variant": "A'", "groups": 7}}, "does not divide into afem.groups = 7"),
+        ({"semantic": None}, "nothing for AFEM to enhance"),
         ({"appearance": {"kind": "resnet18"}}, "resnext101_ibn_a"),
         ({"appearance": {"kind": "resnet50_ibn_a", "last_stride": 3}}, "last_stride"),
         ({"retrieval": "mean"}, "retrieval"),
