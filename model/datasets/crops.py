@@ -22,7 +22,7 @@ class LabelledCrop:
     Attributes:
         path: The picture.
         vehicle: Identity of the vehicle, unique in its data set.
-        camera: The camera that took it.
+        camera: The camera that took it; "" where the data set does not say.
         vehicle_type: Car, truck ... where the data set says so.
         caption: The vehicle in words, where the data set has them.
     """

@@ -5,12 +5,42 @@ Public source: Khoa-Nguyen-Truong/Vehicle-Re-ID-Dataset, Apache License 2.0.
 """
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from model.datasets.crops import Crops, DatasetError, LabelledCrop
+from model.datasets.dataset import RetrievalTest
+from model.datasets.marked import pick_test
 
 _NAME = re.compile(r"(?P<vehicle>(?P<type>[a-z]+)_\d+)_cam(?P<camera>\d+)\.(?:jpg|jpeg|png)")
+
+
+@dataclass(frozen=True, slots=True)
+class TwoCamera:
+    """The two-camera set as a data set: learns from `train.txt`, tests on `val.txt` across the cameras."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages and tables."""
+        return self.folder.resolve().name
+
+    @property
+    def test_names(self) -> tuple[str, ...]:
+        """Names that `test` takes."""
+        return ("val",)
+
+    def train(self) -> Crops:
+        """The crops of `train.txt`; see `read_two_camera`."""
+        return read_two_camera(self.folder, "train")
+
+    def test(self, name: str | None = None) -> RetrievalTest:
+        """The crops of `val.txt`, each ranked against those of the other camera; see `read_two_camera`."""
+        name = pick_test(self.name, self.test_names, name)
+        crops = read_two_camera(self.folder, "val")
+        return RetrievalTest(name, crops, crops, "same_camera")
 
 
 def read_two_camera(folder: Path, split: Literal["train", "val"]) -> Crops:
