@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "CLIP_SENET_"
-_OF_CLIENTS = {"URL"}
+_OF_OTHER_COMMANDS = {"URL", "WEIGHTS_DIR"}
 _OF_FAULT_TESTS = "FAULT_"
 
 
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         known = [name.upper() for name in cls.model_fields]
         given = [name.upper().removeprefix(PREFIX) for name in os.environ if name.upper().startswith(PREFIX)]
         for name in given:
-            if name not in known and name not in _OF_CLIENTS and not name.startswith(_OF_FAULT_TESTS):
+            if name not in known and name not in _OF_OTHER_COMMANDS and not name.startswith(_OF_FAULT_TESTS):
                 nearest = get_close_matches(name, known, n=1)
                 advice = f"was {PREFIX}{nearest[0]} meant?" if nearest else "clip-senet serve --help lists them all"
                 raise ValueError(f"{PREFIX}{name} is no setting; {advice}")

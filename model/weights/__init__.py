@@ -2,13 +2,23 @@
 
 from model.weights.appearance import load_efficientnet_lite0, load_ibn_net
 from model.weights.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from model.weights.initial import load_initial
+from model.weights.releases import Part, Release, find_release, releases
+from model.weights.store import WeightsStore, default_store
 from model.weights.tinyclip import load_tinyclip
 
 __all__ = [
+    "Part",
+    "Release",
+    "WeightsStore",
+    "default_store",
+    "find_release",
     "load_checkpoint",
     "load_efficientnet_lite0",
     "load_ibn_net",
+    "load_initial",
     "load_tinyclip",
     "read_metadata",
+    "releases",
     "save_checkpoint",
 ]

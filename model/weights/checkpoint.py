@@ -1,8 +1,6 @@
 """This project's own checkpoints: one safetensors file with the weights, the preset and what the model card needs."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from torch import Tensor
 from model.errors import WeightsError
 from model.network import CLIPSENet
 from model.presets import Preset
+from model.weights.atomic import write_atomically
 from model.weights.state import load_exactly
 
 FORMAT = "clip-senet"
@@ -37,7 +36,8 @@ def save_checkpoint(
             small, and running variances can leave fp16's range.
 
     Raises:
-        WeightsError: The preset is not the network's, a name in metadata is taken, or a weight is not finite (in fp16).
+        WeightsError: The preset is not the network's, a name in metadata is taken, a weight is not finite (in fp16), or
+            the file cannot be written (full disk, no permission): then the old one stays.
     """
     if preset != network.preset:
         raise WeightsError(
@@ -53,7 +53,7 @@ def save_checkpoint(
         **(metadata or {}),
     }
     tensors = {name: _stored(name, tensor, half=half) for name, tensor in network.state_dict().items()}
-    _write_atomically(path, _canonical(save(tensors, metadata=header)))
+    write_atomically(path, _canonical(save(tensors, metadata=header)))
 
 
 def load_checkpoint(path: Path) -> tuple[CLIPSENet, Preset]:
@@ -110,32 +110,6 @@ def _canonical(data: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the format aligns the tensors to 8 bytes
     return len(text).to_bytes(8, "little") + text + data[8 + length :]
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            # A temporary file is private to its owner; a checkpoint is read by whoever the umask allows.
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _opened(path: Path) -> safe_open:

@@ -1,11 +1,9 @@
 """State dicts: read published files safely, and load them strictly with messages that say what to do."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -31,9 +29,10 @@ def read_state(path: Path) -> StateDict:
             if path.suffix == ".safetensors"
             else torch.load(path, map_location="cpu", weights_only=True)
         )
-    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged pickle raises nearly anything
         raise WeightsError(
-            f"{path} cannot be read as tensors only ({error}): fetch it again, or save its state dict as safetensors."
+            f"{path} cannot be read as tensors only ({_first_line(error)}): "
+            "fetch it again, or save its state dict as safetensors."
         ) from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
@@ -53,6 +52,16 @@ def load_exactly(module: nn.Module, state: Mapping[str, Tensor], *, source: Path
     Raises:
         WeightsError: A tensor is missing, left over or of another shape.
     """
+    check_fit(module, state, source=source)
+    module.load_state_dict(state, strict=False)
+
+
+def check_fit(module: nn.Module, state: Mapping[str, Tensor], *, source: Path) -> None:
+    """Compare names and shapes of a state dict with a module's, which may be on the device "meta"; see `load_exactly`.
+
+    Raises:
+        WeightsError: A tensor is missing, left over or of another shape.
+    """
     own = module.state_dict()
     # Counters of batches seen are of no use to anyone, and older files lack them.
     missing = sorted(name for name in own.keys() - state.keys() if not name.endswith("num_batches_tracked"))
@@ -68,7 +77,12 @@ def load_exactly(module: nn.Module, state: Mapping[str, Tensor], *, source: Path
                 f"{source} does not fit the preset: {name} has shape {tuple(tensor.shape)}, "
                 f"the preset needs {tuple(own[name].shape)}. Choose the preset that the file was made for."
             )
-    module.load_state_dict(state, strict=False)
+
+
+def _first_line(error: Exception) -> str:
+    """What is wrong, without the rest, in which torch explains how to trust a file."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _some(names: list[str]) -> str:

@@ -45,11 +45,25 @@ def load_tinyclip(tower: VisionTransformer, path: Path) -> None:
         WeightsError: The file is missing or damaged, is of TinyCLIP's "auto" layout or an unknown one, or is another
             tower than the preset's.
     """
-    state = _own_names(read_state(path), path)
-    positions = state.get("positional_embedding")
+    load_exactly(tower, tinyclip_state(tower, read_state(path), path), source=path)
+
+
+def tinyclip_state(tower: VisionTransformer, state: StateDict, source: Path) -> StateDict:
+    """The image tower's tensors of a TinyCLIP file by the tower's own names, position embeddings resized to its grid.
+
+    Args:
+        tower: Where they are to be loaded.
+        state: The file, in either layout.
+        source: Where they come from, for the message.
+
+    Raises:
+        WeightsError: The file is of TinyCLIP's "auto" layout or an unknown one, or lacks a part of its layout.
+    """
+    own = _own_names(state, source)
+    positions = own.get("positional_embedding")
     if positions is not None:
-        state["positional_embedding"] = resize_positions(positions, tower.grid_size[0], source=path)
-    load_exactly(tower, state, source=path)
+        own["positional_embedding"] = resize_positions(positions, tower.grid_size[0], source=source)
+    return own
 
 
 def resize_positions(positions: Tensor, side: int, *, source: Path) -> Tensor:
@@ -66,7 +80,7 @@ def resize_positions(positions: Tensor, side: int, *, source: Path) -> Tensor:
     Raises:
         WeightsError: The rows are no square grid after a CLS row.
     """
-    rows = positions.shape[0] - 1
+    rows = positions.shape[0] - 1 if positions.ndim else 0
     old = round(max(rows, 0) ** 0.5)
     if positions.ndim != 2 or rows < 1 or old * old != rows:  # noqa: PLR2004
         raise WeightsError(

@@ -40,7 +40,16 @@ def test_a_variable_that_is_no_setting_is_refused(monkeypatch: pytest.MonkeyPatc
     assert advice in message
 
 
-@pytest.mark.parametrize("name", ["CLIP_SENET_URL", "CLIP_SENET_FAULT_ROUNDS", "CLIP_SENET_PORT", "clip_senet_port"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CLIP_SENET_URL",
+        "CLIP_SENET_WEIGHTS_DIR",
+        "CLIP_SENET_FAULT_ROUNDS",
+        "CLIP_SENET_PORT",
+        "clip_senet_port",
+    ],
+)
 def test_other_variables_of_the_product_are_fine(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "8080")
     assert Settings().port == (8080 if name.upper().endswith("PORT") else 8000)

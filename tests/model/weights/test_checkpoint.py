@@ -87,7 +87,9 @@ class TestWriting:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "fsync", fail)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(
+            WeightsError, match=r"small\.safetensors cannot be written: No space left on device .*untouched"
+        ):
             save_checkpoint(saved, network, network.preset, {"recipe": "another"})
         assert saved.read_bytes() == before
         assert list(saved.parent.iterdir()) == [saved]
