@@ -1,21 +1,29 @@
-"""Evaluation of retrieval: ranking figures, simple baselines, and the report on the two-camera set."""
+"""Evaluation of retrieval: rankings under the field's rules, score statistics, simple baselines."""
 
 from model.evaluation.baselines import ColourHistogram, ImageNetCnn
-from model.evaluation.embed import ImageEmbedder, embed_crops
+from model.evaluation.embed import Embedded, ImageEmbedder, embed_crops, embed_test
+from model.evaluation.evaluation import Evaluation, evaluate, evaluate_embedded
 from model.evaluation.protocol import CrossCamera, evaluate_cross_camera
 from model.evaluation.ranking import EvaluationError, Ranking, rank_queries
-from model.evaluation.scores import PairScores, pair_scores
+from model.evaluation.reranking import Reranking, Rescore
+from model.evaluation.scores import PairScores
 
 __all__ = [
     "ColourHistogram",
     "CrossCamera",
+    "Embedded",
+    "Evaluation",
     "EvaluationError",
     "ImageEmbedder",
     "ImageNetCnn",
     "PairScores",
     "Ranking",
+    "Reranking",
+    "Rescore",
     "embed_crops",
+    "embed_test",
+    "evaluate",
     "evaluate_cross_camera",
-    "pair_scores",
+    "evaluate_embedded",
     "rank_queries",
 ]

@@ -1,27 +1,62 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
-from model.evaluation import pair_scores
+from model.evaluation import PairScores
+from model.evaluation.scores import STEP
 
-
-def test_each_pair_across_cameras_counts_once() -> None:
-    embeddings = np.array([[1, 0], [0.6, 0.8], [0, 1]], dtype=np.float32)
-    scores = pair_scores(embeddings, np.array(["a", "a", "b"]), np.array(["c1", "c2", "c2"]))
-    # The pair of the last two is of one camera and left out.
-    np.testing.assert_allclose(scores.same, [0.6], atol=1e-6)
-    np.testing.assert_allclose(scores.different, [0.0], atol=1e-6)
+COSINES = arrays.arrays(np.float32, st.integers(1, 60), elements=st.floats(-1, 1, width=32))
 
 
-def test_threshold_lets_its_share_of_different_pairs_pass() -> None:
-    generator = np.random.default_rng(3)
-    embeddings = generator.normal(size=(300, 8)).astype(np.float32)
-    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    vehicles = np.repeat(np.arange(150).astype(str), 2)
-    scores = pair_scores(embeddings, vehicles, np.tile(np.array(["c1", "c2"]), 150))
-    threshold = scores.threshold_at(0.01)
-    assert (scores.different > threshold).mean() == pytest.approx(0.01, abs=1e-3)
-    assert scores.true_match_rate(threshold) == (scores.same > threshold).mean()
-    assert scores.quantiles((0.5,)) == {
-        "same": [pytest.approx(np.median(scores.same))],
-        "different": [pytest.approx(np.median(scores.different))],
-    }
+def counted(same: np.ndarray, different: np.ndarray) -> PairScores:
+    scores = PairScores()
+    values = np.concatenate([same, different])
+    scores.count(values, np.arange(len(values)) < len(same))
+    return scores
+
+
+@given(COSINES, COSINES, st.floats(0, 1))
+def test_threshold_is_the_lowest_that_at_most_its_share_of_different_pairs_reaches(
+    same: np.ndarray, different: np.ndarray, rate: float
+) -> None:
+    scores = counted(same, different)
+    threshold = scores.threshold_at(rate)
+    assert (different >= threshold).mean() <= rate
+    if threshold > -1:
+        assert (different >= threshold - STEP).mean() > rate
+    assert scores.true_match_rate(threshold) == (same >= threshold).mean()
+    assert scores.false_match_rate(threshold) == (different >= threshold).mean()
+
+
+@given(COSINES, st.floats(0, 1))
+def test_quantiles_are_those_of_the_scores_to_half_a_step(values: np.ndarray, point: float) -> None:
+    found = counted(values, values[:0]).quantiles([point])
+    exact = float(np.quantile(values.astype(np.float64), point, method="inverted_cdf"))
+    assert found == {"same": [pytest.approx(exact, abs=STEP / 2)], "different": []}
+
+
+@given(COSINES, COSINES)
+def test_roc_has_both_rates_at_every_threshold(same: np.ndarray, different: np.ndarray) -> None:
+    false, true = counted(same, different).roc()
+    assert (false[0], true[0], false[-1], true[-1]) == (1, 1, 0, 0)
+    for edge in (0, 1, 20_000, 2**15, 2**16 - 1):
+        assert false[edge] == (different >= edge * STEP - 1).mean()
+        assert true[edge] == (same >= edge * STEP - 1).mean()
+
+
+def test_pairs_are_counted_block_by_block() -> None:
+    values = np.random.default_rng(3).uniform(-1, 1, 1000).astype(np.float32)
+    match = values > 0.3
+    whole, parts = PairScores(), PairScores()
+    whole.count(values, match)
+    for start in range(0, 1000, 300):
+        parts.count(values[start : start + 300], match[start : start + 300])
+    np.testing.assert_array_equal(whole.same, parts.same)
+    np.testing.assert_array_equal(whole.different, parts.different)
+    assert (whole.same.sum(), whole.different.sum()) == (match.sum(), (~match).sum())
+
+
+def test_no_different_pair_lets_every_score_pass() -> None:
+    assert counted(np.float32([0.5]), np.float32([])).threshold_at(0.01) == -1
