@@ -50,43 +50,22 @@ class Shelf:
 def need_folder(folder: Path, what: str) -> None:
     """Refuse a path that is no folder.
 
+    Args:
+        folder: The path.
+        what: What is expected in it, for the message.
+
     Raises:
         DatasetError: It is not there, or a file.
     """
+    if folder.exists() and not folder.is_dir():
+        raise DatasetError(f"{folder} is a file; expected a folder with {what}.")
     if not folder.is_dir():
-        state = "is a file" if folder.exists() else "is not there"
-        raise DatasetError(f"The folder {folder} {state}; expected {what}.")
-
-
-def read_lines(listing: Path, expected: str) -> list[str]:
-    """The lines of a list, without empty ones and without white space around them.
-
-    Args:
-        listing: A text file.
-        expected: What a line holds, for the message.
-
-    Raises:
-        DatasetError: It is missing, not text, or lists nothing.
-    """
-    try:
-        text = listing.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DatasetError(
-            f"The list {listing} is not there; expected a text file with {expected} on each line, "
-            f"found {entries(listing.parent)}."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"The list {listing} cannot be read: {error}.") from error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise DatasetError(f"{listing} lists no crop; expected {expected} on each line.")
-    return lines
+        beside = f"; {folder.parent} holds {entries(folder.parent)}" if folder.parent.is_dir() else ""
+        raise DatasetError(f"There is no folder {folder}; expected it with {what}{beside}.")
 
 
 def entries(folder: Path, most: int = 8) -> str:
     """The first names in a folder, for messages."""
-    if not folder.is_dir():
-        return f"no folder {folder}"
     names = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir())
     shown = ", ".join(names[:most]) or "nothing"
     return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
@@ -98,7 +77,7 @@ def find_pictures(folder: Path) -> list[Path]:
     Raises:
         DatasetError: There is no such folder, or no picture in it.
     """
-    need_folder(folder, "crops below it")
+    need_folder(folder, "crops")
     found: list[str] = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

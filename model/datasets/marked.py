@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from model.datasets.crops import Crops, DatasetError, LabelledCrop
 from model.datasets.dataset import RetrievalTest, Rule
 from model.datasets.files import Shelf
+from model.datasets.listed import pick_test, set_name
 
 Split = Literal["train", "val", "query", "gallery"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -53,7 +54,7 @@ class MarkedDataset:
     @property
     def name(self) -> str:
         """What to call it in messages and tables."""
-        return self._folder.resolve().name
+        return set_name(self._folder)
 
     @property
     def test_names(self) -> tuple[str, ...]:
@@ -146,26 +147,6 @@ class MarkedDataset:
             )
         self._shelf.need((crop.path for crop in items), self._source)
         return Crops(f"{self.name} {part}", items)
-
-
-def pick_test(dataset: str, names: tuple[str, ...], name: str | None) -> str:
-    """The name asked for, or the first where none is.
-
-    Args:
-        dataset: The data set's name, for the message.
-        names: The tests that it has.
-        name: The test asked for.
-
-    Raises:
-        DatasetError: The data set has no such test, or none at all.
-    """
-    if name is None and names:
-        return names[0]
-    if name is None or name not in names:
-        asked = "a test" if name is None else f"the test {name!r}"
-        has = f"its tests are {', '.join(names)}" if names else "it has none: every crop is to be learned from"
-        raise DatasetError(f"{dataset} was asked for {asked}; {has}.")
-    return name
 
 
 def _refuse_twice(items: list[MarkedCrop], source: str) -> None:

@@ -1,6 +1,7 @@
 """Opens a data set: in the layout named, or in the one that its folder shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from model.datasets.crops import DatasetError
@@ -8,16 +9,63 @@ from model.datasets.dataset import Dataset
 from model.datasets.files import entries, need_folder
 from model.datasets.manifest import NAMES, open_manifest
 from model.datasets.pattern import open_pattern
-from model.datasets.two_camera import TwoCamera
+from model.datasets.two_camera import open_two_camera
+from model.datasets.vehicleid import open_vehicleid
+from model.datasets.veri776 import open_veri776
+from model.datasets.veriwild import open_veriwild
 
-_SIGNS: dict[str, tuple[str, ...]] = {
-    "two-camera": ("train.txt", "val.txt"),
-    "folder": NAMES,
+
+def _open_described(folder: Path) -> Dataset:
+    here = [folder / name for name in NAMES if (folder / name).is_file()]
+    if len(here) != 1:
+        found = "both" if here else entries(folder)
+        raise DatasetError(
+            f"Expected a pattern, a manifest, or {' or '.join(NAMES)} in {folder}; found {found}. "
+            "Say which describes the crops."
+        )
+    return open_manifest(folder, here[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a published layout is opened and told from others.
+
+    Attributes:
+        open: Makes the data set of a folder.
+        signs: Sets of globs; where all of one set match, it is this layout. A part of a set is enough to be told by,
+            so that an incomplete copy gets the sentence of its own reader.
+        files: The files that make it up, for messages.
+    """
+
+    open: Callable[[Path], Dataset]
+    signs: tuple[tuple[str, ...], ...]
+    files: str
+
+
+_LAYOUTS = {
+    "two-camera": _Layout(open_two_camera, (("train.txt",), ("val.txt",)), "images/, train.txt, val.txt"),
+    "veri776": _Layout(
+        open_veri776,
+        (("name_train.txt",), ("name_query.txt",), ("name_test.txt",), ("image_train",), ("image_test",)),
+        "image_train/, image_query/, image_test/, name_train.txt, name_query.txt, name_test.txt",
+    ),
+    "vehicleid": _Layout(
+        open_vehicleid,
+        (("train_test_split/test_list_*.txt",), ("train_test_split", "image")),
+        "image/, train_test_split/train_list.txt, train_test_split/test_list_800.txt",
+    ),
+    "veriwild": _Layout(
+        open_veriwild,
+        (
+            ("train_test_split/test_*_query.txt",),
+            ("train_test_split/vehicle_info.txt",),
+            ("train_test_split", "images"),
+        ),
+        "images/, train_test_split/train_list.txt, train_test_split/test_3000.txt, train_test_split/vehicle_info.txt",
+    ),
+    "folder": _Layout(_open_described, tuple((name,) for name in NAMES), " or ".join(NAMES)),
 }
-"""Globs by which each layout is told; one that matches is enough, so that a partial set gets its reader's sentence."""
-
-_READERS: dict[str, Callable[[Path], Dataset]] = {"two-camera": TwoCamera}
-LAYOUTS = ("auto", *_SIGNS)
+LAYOUTS = ("auto", *_LAYOUTS)
 """What `open_dataset` takes for `layout`."""
 
 
@@ -40,44 +88,37 @@ def open_dataset(
         raise DatasetError(f"There is no layout {layout!r}; the layouts are {', '.join(LAYOUTS)}.")
     if pattern is not None and manifest is not None:
         raise DatasetError("A pattern and a manifest were given; give the one that describes the crops.")
-    described = pattern is not None or manifest is not None
-    if described and layout not in {"auto", "folder"}:
+    if (pattern is not None or manifest is not None) and layout not in {"auto", "folder"}:
         raise DatasetError(f"A pattern or manifest describes a folder of crops; the layout {layout} has its own lists.")
-    need_folder(folder, "a data set there")
-    if layout == "auto":
-        layout = "folder" if described else _recognise(folder)
-    return _open_folder(folder, pattern, manifest) if layout == "folder" else _READERS[layout](folder)
-
-
-def _open_folder(folder: Path, pattern: str | None, manifest: Path | None) -> Dataset:
+    need_folder(folder, "a data set")
     if pattern is not None:
         return open_pattern(folder, pattern)
     if manifest is not None:
         return open_manifest(folder, manifest)
-    here = [folder / name for name in NAMES if (folder / name).is_file()]
-    if len(here) != 1:
-        found = "both" if here else entries(folder)
-        raise DatasetError(
-            f"Expected a pattern, a manifest, or {' or '.join(NAMES)} in {folder}; found {found}. "
-            "Say which describes the crops."
-        )
-    return open_manifest(folder, here[0])
-
-
-def _fitting(folder: Path) -> list[str]:
-    return [layout for layout, signs in _SIGNS.items() if any(any(folder.glob(sign)) for sign in signs)]
+    return _LAYOUTS[_recognise(folder) if layout == "auto" else layout].open(folder)
 
 
 def _recognise(folder: Path) -> str:
     fitting = _fitting(folder)
     if len(fitting) == 1:
         return fitting[0]
-    expected = "; ".join(f"{layout}: {' or '.join(signs)}" for layout, signs in _SIGNS.items())
     if fitting:
-        raise DatasetError(f"{folder} looks like {' and like '.join(fitting)} ({expected}); say which layout it is.")
-    inside = next((child for child in sorted(folder.iterdir()) if child.is_dir() and _fitting(child)), None)
-    hint = f"; {inside} looks like {_fitting(inside)[0]}" if inside else ""
+        raise DatasetError(f"{folder} looks like {' and like '.join(fitting)} ({_expected(fitting)}); name the layout.")
+    inside = ((child, _fitting(child)) for child in sorted(folder.iterdir()) if child.is_dir())
+    hint = next((f"; {child} looks like {layouts[0]}" for child, layouts in inside if layouts), "")
     raise DatasetError(
-        f"The layout of {folder} is none that is known. Expected one of: {expected}; or a pattern or manifest that "
-        f"describes its crops. Found {entries(folder)}{hint}."
+        f"{folder} has no layout that is known: expected {_expected(_LAYOUTS)}, or a pattern or manifest that "
+        f"describes its crops; found {entries(folder)}{hint}."
     )
+
+
+def _fitting(folder: Path) -> list[str]:
+    return [
+        name
+        for name, layout in _LAYOUTS.items()
+        if any(all(any(folder.glob(glob)) for glob in sign) for sign in layout.signs)
+    ]
+
+
+def _expected(names: Iterable[str]) -> str:
+    return "; ".join(f"{name}: {_LAYOUTS[name].files}" for name in names)

@@ -5,42 +5,26 @@ Public source: Khoa-Nguyen-Truong/Vehicle-Re-ID-Dataset, Apache License 2.0.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from model.datasets.crops import Crops, DatasetError, LabelledCrop
+from model.datasets.crops import Crops, LabelledCrop
 from model.datasets.dataset import RetrievalTest
-from model.datasets.marked import pick_test
+from model.datasets.files import Shelf, need_folder
+from model.datasets.listed import ListedDataset, read_list, set_name
 
-_NAME = re.compile(r"(?P<vehicle>(?P<type>[a-z]+)_\d+)_cam(?P<camera>\d+)\.(?:jpg|jpeg|png)")
+_NAME = re.compile(r"((?P<vehicle>(?P<type>[a-z]+)_\d+)_cam(?P<camera>\d+)\.(?:jpg|jpeg|png))")
+_EXPECTED = "<type>_<number>_cam<n>.jpg, such as car_0001_cam1.jpg"
 
 
-@dataclass(frozen=True, slots=True)
-class TwoCamera:
-    """The two-camera set as a data set: learns from `train.txt`, tests on `val.txt` across the cameras."""
+def open_two_camera(folder: Path) -> ListedDataset:
+    """The set: learns from `train.txt`; its test "val" ranks each crop of `val.txt` against the other camera's."""
 
-    folder: Path
-
-    @property
-    def name(self) -> str:
-        """What to call it in messages and tables."""
-        return self.folder.resolve().name
-
-    @property
-    def test_names(self) -> tuple[str, ...]:
-        """Names that `test` takes."""
-        return ("val",)
-
-    def train(self) -> Crops:
-        """The crops of `train.txt`; see `read_two_camera`."""
-        return read_two_camera(self.folder, "train")
-
-    def test(self, name: str | None = None) -> RetrievalTest:
-        """The crops of `val.txt`, each ranked against those of the other camera; see `read_two_camera`."""
-        name = pick_test(self.name, self.test_names, name)
-        crops = read_two_camera(self.folder, "val")
+    def test(name: str) -> RetrievalTest:
+        crops = read_two_camera(folder, "val")
         return RetrievalTest(name, crops, crops, "same_camera")
+
+    return ListedDataset(folder, ("val",), lambda: read_two_camera(folder, "train"), test)
 
 
 def read_two_camera(folder: Path, split: Literal["train", "val"]) -> Crops:
@@ -56,28 +40,12 @@ def read_two_camera(folder: Path, split: Literal["train", "val"]) -> Crops:
     Raises:
         DatasetError: The folder, a list or a crop is missing, a name has another form, or a name stands twice.
     """
-    if not folder.is_dir():
-        raise DatasetError(
-            f"There is no folder {folder}; expected the two-camera set (images/, train.txt, val.txt) there."
-        )
+    need_folder(folder, "the two-camera set: images/, train.txt, val.txt")
     listing, images = folder / f"{split}.txt", folder / "images"
-    if not listing.is_file() or not images.is_dir():
-        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"
-        raise DatasetError(f"{folder} is not the two-camera set: expected {split}.txt and images/, found {found}.")
-    names = [line.strip() for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not names:
-        raise DatasetError(f"{listing} lists no crop.")
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DatasetError(f"{listing} lists {twice} more than once.")
-    return Crops(f"{folder.name} {split}", tuple(_crop(images, name, listing) for name in names))
-
-
-def _crop(images: Path, name: str, listing: Path) -> LabelledCrop:
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise DatasetError(f"{listing} lists {name!r}; expected <type>_<number>_cam<n>.jpg, such as car_0001_cam1.jpg.")
-    path = images / name
-    if not path.is_file():
-        raise DatasetError(f"{listing} lists {name}, but {path} is not there: is the data set complete?")
-    return LabelledCrop(path, match["vehicle"], f"cam{match['camera']}", match["type"])
+    lines = read_list(listing, _NAME, _EXPECTED)
+    need_folder(images, f"the crops of {listing.name}")
+    crops = tuple(
+        LabelledCrop(images / line[1], line["vehicle"], f"cam{line['camera']}", line["type"]) for line in lines
+    )
+    Shelf().need((crop.path for crop in crops), listing)
+    return Crops(f"{set_name(folder)} {split}", crops)

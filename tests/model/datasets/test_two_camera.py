@@ -39,12 +39,14 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 def test_wrong_layout_says_what_was_expected_and_found(tmp_path: Path) -> None:
     (tmp_path / "image_train").mkdir()
-    with pytest.raises(DatasetError, match=r"expected val.txt and images/, found image_train"):
+    with pytest.raises(
+        DatasetError, match=r"val.txt is not there \(its folder holds image_train/\); expected .*car_0001_cam1.jpg"
+    ):
         read_two_camera(tmp_path, "val")
 
 
 def test_missing_list_of_the_split(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"expected val.txt"):
+    with pytest.raises(DatasetError, match=r"val.txt is not there \(its folder holds images/, train.txt\)"):
         read_two_camera(make_set(tmp_path / "set", ["car_0001_cam1.jpg"]), "val")
 
 
