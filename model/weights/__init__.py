@@ -1,7 +1,8 @@
 """Weights: this project's own checkpoints, and published files that a network can start from."""
 
-from model.weights.appearance import load_efficientnet_lite0, load_ibn_net
+from model.weights.appearance import load_efficientnet_lite0, load_ibn_net, packaged_efficientnet_lite0
 from model.weights.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from model.weights.fetch import fetch
 from model.weights.initial import load_initial
 from model.weights.releases import Part, Release, find_release, releases
 from model.weights.store import WeightsStore, default_store
@@ -12,12 +13,14 @@ __all__ = [
     "Release",
     "WeightsStore",
     "default_store",
+    "fetch",
     "find_release",
     "load_checkpoint",
     "load_efficientnet_lite0",
     "load_ibn_net",
     "load_initial",
     "load_tinyclip",
+    "packaged_efficientnet_lite0",
     "read_metadata",
     "releases",
     "save_checkpoint",

@@ -1,6 +1,5 @@
 """This project's own checkpoints: one safetensors file with the weights, the preset and what the model card needs."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,11 +13,13 @@ from model.errors import WeightsError
 from model.network import CLIPSENet
 from model.presets import Preset
 from model.weights.atomic import write_atomically
+from model.weights.seal import DATA_SUM, HEADER_SUM, check_data, check_header, seal
 from model.weights.state import load_exactly
 
 FORMAT = "clip-senet"
-FORMAT_VERSION = "1"
-_RESERVED = frozenset({"format", "format_version", "preset"})
+FORMAT_VERSION = "2"
+_UNSEALED_VERSION = "1"
+_RESERVED = frozenset({"format", "format_version", "preset", DATA_SUM, HEADER_SUM})
 
 
 def save_checkpoint(
@@ -30,8 +31,8 @@ def save_checkpoint(
         path: Where to; its folder must exist.
         network: The network; its classifier is no part of it.
         preset: The network's preset, stored beside the weights.
-        metadata: Further text for the file's header (data, recipe, figures); the names "format", "format_version" and
-            "preset" are taken.
+        metadata: Further text for the file's header (data, recipe, figures); the names "format", "format_version",
+            "preset", "data_sha256" and "header_sha256" are taken.
         half: Store matrices and kernels as fp16. Vectors (biases, norms, running statistics) stay as they are: they are
             small, and running variances can leave fp16's range.
 
@@ -53,7 +54,7 @@ def save_checkpoint(
         **(metadata or {}),
     }
     tensors = {name: _stored(name, tensor, half=half) for name, tensor in network.state_dict().items()}
-    write_atomically(path, _canonical(save(tensors, metadata=header)))
+    write_atomically(path, seal(save(tensors, metadata=header)))
 
 
 def load_checkpoint(path: Path) -> tuple[CLIPSENet, Preset]:
@@ -69,7 +70,10 @@ def load_checkpoint(path: Path) -> tuple[CLIPSENet, Preset]:
         WeightsError: The file is missing, damaged, no checkpoint of this format, or does not fit its own preset.
     """
     with _opened(path) as file:
-        preset = _preset(path, file.metadata() or {})
+        metadata = file.metadata() or {}
+        preset = _preset(path, metadata)
+        if metadata["format_version"] != _UNSEALED_VERSION:
+            check_data(path, metadata)
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no mapping
     network = CLIPSENet(preset)
     load_exactly(network, state, source=path)
@@ -99,19 +103,6 @@ def _stored(name: str, tensor: Tensor, *, half: bool) -> Tensor:
     return stored
 
 
-def _canonical(data: bytes) -> bytes:
-    """The same safetensors file with its metadata in sorted order.
-
-    safetensors writes metadata in random order, but the model id hashes the file: equal networks need equal bytes.
-    """
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the format aligns the tensors to 8 bytes
-    return len(text).to_bytes(8, "little") + text + data[8 + length :]
-
-
 def _opened(path: Path) -> safe_open:
     if not path.is_file():
         raise WeightsError(f"There is no weights file at {path}.")
@@ -127,10 +118,14 @@ def _preset(path: Path, metadata: Mapping[str, str]) -> Preset:
             f"{path} is no CLIP-SENet checkpoint of this project: load published towers in training instead."
         )
     version = metadata.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in {FORMAT_VERSION, _UNSEALED_VERSION}:
         raise WeightsError(
-            f"{path} has checkpoint format {version}, this release reads {FORMAT_VERSION}: use a matching release."
+            f"{path} has checkpoint format {version}, this release reads up to {FORMAT_VERSION}: "
+            "use a matching release."
         )
+    # A sealed file whose version was changed must not pass for an old one.
+    if version != _UNSEALED_VERSION or HEADER_SUM in metadata:
+        check_header(path, metadata)
     try:
         return Preset.model_validate_json(metadata.get("preset", ""))
     except ValidationError as error:

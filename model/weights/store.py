@@ -49,11 +49,17 @@ class WeightsStore:
     """Weights of releases in a folder. A file is used only while it is what it was when it was accepted.
 
     Args:
-        folder: Where they lie; it is made when something is kept.
+        folder: Where they lie, a leading ~ meaning the user's home; it is made when something is kept.
+
+    Raises:
+        WeightsError: The home folder that is meant does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        try:
+            self.folder = folder.expanduser()
+        except RuntimeError as error:
+            raise WeightsError(f"{folder} names a home folder that cannot be found.") from error
 
     def path(self, name: str) -> Path:
         """The file of a release, its sha256 checked.
@@ -95,6 +101,11 @@ class WeightsStore:
     def partial(self, release: Release, source: Source) -> Path:
         """Where a transfer from a source gathers; the ending is the source's, for what reads by it."""
         return self.folder / f"{release.name}.{source.host}.part{source.suffix}"
+
+    def begun(self, release: Release) -> int:
+        """Bytes of a release that an unfinished transfer left here."""
+        parts = [self.partial(release, source) for source in release.sources]
+        return max((part.stat().st_size for part in parts if part.is_file()), default=0)
 
     def check(self, release: Release, candidate: Path, *, origin: str) -> Record:
         """See that a file is what a release's name promises.
@@ -220,12 +231,9 @@ def default_store() -> WeightsStore:
         WeightsError: The variable names a home folder that does not exist.
     """
     named = os.environ.get(FOLDER_VARIABLE)
-    if not named:
-        return WeightsStore(platformdirs.user_cache_path("clip-senet", appauthor=False) / "weights")
-    try:
-        return WeightsStore(Path(named).expanduser())
-    except RuntimeError as error:
-        raise WeightsError(f"{FOLDER_VARIABLE} names a home folder that cannot be found: {named}.") from error
+    if named:
+        return WeightsStore(Path(named))
+    return WeightsStore(platformdirs.user_cache_path("clip-senet", appauthor=False) / "weights")
 
 
 def sha256_of(path: Path) -> str:

@@ -9,6 +9,8 @@ from service.cli.demo import demo
 from service.cli.ingest import ingest
 from service.cli.search import search
 from service.cli.serve import ServeCommand, serve
+from service.cli.train import train
+from service.cli.weights import weights
 
 __all__ = ["app"]
 
@@ -40,4 +42,6 @@ def main(
 app.command(cls=ServeCommand)(serve)
 app.command(no_args_is_help=True)(ingest)
 app.command(no_args_is_help=True)(search)
+app.command(no_args_is_help=True)(train)
 app.command()(demo)
+app.add_typer(weights)
