@@ -1,6 +1,9 @@
 """Training of CLIP-SENet: recipes as data, losses, sampler, and one loop."""
 
-from model.training.loop import Outcome, TrainingError, train
-from model.training.recipe import Recipe, load_recipe
+from model.training.errors import TrainingError
+from model.training.interruption import Interrupted
+from model.training.loop import Outcome, train
+from model.training.options import Options
+from model.training.recipe import Recipe, load_recipe, recipe_names
 
-__all__ = ["Outcome", "Recipe", "TrainingError", "load_recipe", "train"]
+__all__ = ["Interrupted", "Options", "Outcome", "Recipe", "TrainingError", "load_recipe", "recipe_names", "train"]

@@ -1,57 +1,101 @@
-"""Training crops in memory, drawn in P x K batches and varied anew each time."""
+"""Training crops, from memory or from their files, varied anew each time they are seen."""
 
+import os
+import signal
 from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
 import torch
-from pytorch_metric_learning.samplers import MPerClassSampler
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from model.datasets import Crops
 from model.preprocessing import resize_crop
-from model.training.recipe import Augmentation, Recipe
+from model.training.batches import Draw, DrawSampler
+from model.training.losses import Batch
+from model.training.recipe import Augmentation
+from model.training.seeds import seed_of
 
 _GREY = 0.5
+_MOST_WORKERS = 8
+Sample = tuple[Tensor, int, int]
 
 
-class TrainingData:
-    """The crops of a list, decoded and resized once.
+class TrainingCrops(Dataset[Sample]):
+    """The crops of a list as samples: image, class, position in the list.
 
     Args:
         crops: The labelled crops.
         size: Side of the network's square input in pixels.
-        recipe: Batch shape and augmentation.
+        augmentation: How a crop is varied.
+        seed: Of every random choice; what is done to a crop follows from the seed and its `Draw` alone, whichever
+            process does it and whatever was done before.
+        budget: Bytes that the resized crops may take in memory; where they take more they are read each time.
 
     Attributes:
-        images: uint8, shape (N, 3, size, size).
-        labels: Class of each crop, int64, shape (N,).
-        identities: Number of classes.
-        batches: Batches in one epoch.
+        labels: Class of each crop, shape (N,).
+        in_memory: Whether the resized crops are in memory.
     """
 
-    def __init__(self, crops: Crops, size: int, recipe: Recipe) -> None:
-        self.images = torch.stack(
-            [torch.from_numpy(resize_crop(crop.open(), size)).permute(2, 0, 1).contiguous() for crop in crops]
-        )
-        self.labels = torch.from_numpy(crops.labels())
-        self.identities = len(crops.identities)
-        self._batch = recipe.identities_per_batch * recipe.crops_per_identity
-        # Without a batch size the sampler goes through all identities, in a new order each time, K crops of each in a
-        # row: cut into batches this is P x K without leaving an identity out.
-        once = self.identities * recipe.crops_per_identity
-        self._sampler = MPerClassSampler(self.labels, recipe.crops_per_identity, length_before_new_iter=once)
-        self._vary = build_augmentation(recipe.augmentation, size)
-        # A last batch of one identity would have no negatives.
-        self.batches = -(-(once - recipe.crops_per_identity) // self._batch) or 1
+    def __init__(self, crops: Crops, size: int, augmentation: Augmentation, seed: int, budget: int) -> None:
+        self._crops = crops
+        self._size = size
+        self._seed = seed
+        self._vary = build_augmentation(augmentation, size)
+        self.labels = crops.labels()
+        self.in_memory = len(crops) * 3 * size * size <= budget
+        self._images = torch.stack([self._read(crop) for crop in range(len(crops))]) if self.in_memory else None
 
-    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of one epoch: images in [0, 1] of shape (B, 3, size, size), and their classes of shape (B,)."""
-        order = np.fromiter(self._sampler, dtype=np.int64)
-        for number in range(self.batches):
-            chosen = torch.from_numpy(order[number * self._batch : (number + 1) * self._batch])
-            images = torch.stack([self._vary(self.images[position]) for position in chosen])
-            yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen]
+    def __len__(self) -> int:
+        return len(self._crops)
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        """One varied crop: float in [0, 1] of shape (3, size, size), its class, its position in the list."""
+        with torch.random.fork_rng(devices=[]):
+            # torch.manual_seed would reach every device's generator too.
+            torch.default_generator.manual_seed(seed_of(self._seed, draw.epoch, draw.place))
+            image = self._vary(self.image(draw.crop))
+        return image, int(self.labels[draw.crop]), draw.crop
+
+    def image(self, crop: int) -> Tensor:
+        """A crop as it is, resized: uint8, shape (3, size, size)."""
+        return self._read(crop) if self._images is None else self._images[crop]
+
+    def images(self, batch: int = 32) -> Iterator[Tensor]:
+        """All crops as they are, in the list's order: uint8, shapes (at most `batch`, 3, size, size)."""
+        for start in range(0, len(self), batch):
+            yield torch.stack([self.image(crop) for crop in range(start, min(start + batch, len(self)))])
+
+    def _read(self, crop: int) -> Tensor:
+        pixels = resize_crop(self._crops.items[crop].open(), self._size)
+        return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def build_loader(crops: TrainingCrops, sampler: DrawSampler, workers: int | None, *, gpu: bool) -> "DataLoader[Batch]":
+    """Batches of varied crops in the sampler's order.
+
+    Args:
+        crops: The samples.
+        sampler: Which of them, when.
+        workers: Processes that read and vary crops; 0 does it in this one. None is one for each core up to 8, or 0
+            where the crops are in memory and the network needs the cores itself.
+        gpu: Whether a GPU takes the batches.
+    """
+    if workers is None:
+        workers = 0 if crops.in_memory and not gpu else min(os.cpu_count() or 1, _MOST_WORKERS)
+    loader: DataLoader[Any] = DataLoader(
+        crops,
+        batch_sampler=sampler,
+        num_workers=workers,
+        collate_fn=_collate,
+        pin_memory=gpu,
+        persistent_workers=workers > 0,
+        worker_init_fn=_leave_signals_to_the_run,
+        # The loader would otherwise draw from the global generator at the start of every epoch.
+        generator=torch.Generator(),
+    )
+    return loader
 
 
 def build_augmentation(options: Augmentation, size: int) -> v2.Transform:
@@ -67,3 +111,16 @@ def build_augmentation(options: Augmentation, size: int) -> v2.Transform:
     if options.erase:
         steps.append(v2.RandomErasing(p=options.erase, value=_GREY))
     return v2.Compose(steps)
+
+
+def _leave_signals_to_the_run(_worker: int) -> None:
+    """Ctrl-C reaches the whole process group, and the step under way still needs its crops."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _collate(samples: list[Sample]) -> Batch:
+    images, labels, crops = zip(*samples, strict=True)
+    return Batch(
+        torch.stack(images).contiguous(memory_format=torch.channels_last), torch.tensor(labels), torch.tensor(crops)
+    )

@@ -1,7 +1,12 @@
-"""The paper's loss: cross-entropy plus supervised contrastive loss, one to one (paper, section "loss")."""
+"""The loss as a sum of named terms; the paper's is cross-entropy plus supervised contrastive loss, one to one.
 
-from typing import NamedTuple
+Paper: arXiv 2502.16815, section "loss".
+"""
 
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol, cast
+
+import torch
 import torch.nn.functional as F
 from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor, nn
@@ -9,48 +14,103 @@ from torch import Tensor, nn
 from model.network import Classifier, Features
 
 
-class Losses(NamedTuple):
-    """The two terms of a batch's loss, each a scalar.
+class Batch(NamedTuple):
+    """Crops as the network and the loss take them.
 
     Attributes:
-        identity: Cross-entropy of the classifier.
-        contrastive: Supervised contrastive loss.
+        images: RGB in [0, 1], shape (N, 3, S, S).
+        labels: Class of each crop, int64, shape (N,).
+        crops: Position of each crop in the list learned from, int64, shape (N,).
     """
 
-    identity: Tensor
-    contrastive: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        """Their sum."""
-        return self.identity + self.contrastive
+    images: Tensor
+    labels: Tensor
+    crops: Tensor
 
 
-class ReidLoss(nn.Module):
-    """Cross-entropy with label smoothing on BNNeck(T), and SupCon on T with the mean over positives outside the log.
+class Term(Protocol):
+    """One term of the loss: a module, whose parameters are trained with the network's."""
+
+    def __call__(self, features: Features, labels: Tensor, crops: Tensor) -> Tensor:
+        """A scalar for N crops: their features, classes of shape (N,) and positions in the list of shape (N,)."""
+
+
+class IdentityTerm(nn.Module):
+    """Cross-entropy with label smoothing on the classifier's logits of BNNeck(T).
 
     Args:
-        classifier: Identity classifier; its weights are trained with the network's.
-        label_smoothing: Of the cross-entropy.
-        temperature: Of the contrastive loss.
+        classifier: Its weights are trained with the network's.
+        label_smoothing: Share of the target spread over all classes.
     """
 
-    def __init__(self, classifier: Classifier, label_smoothing: float, temperature: float) -> None:
+    def __init__(self, classifier: Classifier, label_smoothing: float) -> None:
         super().__init__()
         self.classifier = classifier
         self._smoothing = label_smoothing
-        self._contrastive = SupConLoss(temperature=temperature)
 
-    def forward(self, features: Features, labels: Tensor) -> Losses:
-        """Both terms for one batch.
+    def forward(self, features: Features, labels: Tensor, crops: Tensor) -> Tensor:  # noqa: ARG002 - a term's arguments
+        """Mean over the crops."""
+        return F.cross_entropy(self.classifier(features.neck), labels, label_smoothing=self._smoothing)
+
+
+class ContrastiveTerm(nn.Module):
+    """Supervised contrastive loss on T, the mean over positives outside the logarithm.
+
+    Each crop is compared with every other crop of what it is given at once: the whole P x K batch, or one micro-batch
+    of it where gradients are accumulated. A class without a second crop there has no positives and adds nothing.
+
+    Args:
+        temperature: Divides the cosines.
+    """
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        self._loss = SupConLoss(temperature=temperature)
+
+    def forward(self, features: Features, labels: Tensor, crops: Tensor) -> Tensor:  # noqa: ARG002 - a term's arguments
+        """Mean over the crops that have a positive."""
+        return cast("Tensor", self._loss(features.raw, labels))
+
+
+class Objective(nn.Module):
+    """A weighted sum of terms, in float32 whatever the network computes in.
+
+    Args:
+        terms: The terms by name; the names head the columns of the log.
+        weights: Factor of each term; 1 where none is given.
+    """
+
+    def __init__(self, terms: Mapping[str, nn.Module], weights: Mapping[str, float] | None = None) -> None:
+        super().__init__()
+        self.terms = nn.ModuleDict(terms)
+        self._weights = dict(weights or {})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The terms' names, in order."""
+        return tuple(self.terms)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """What of the terms is trained, by the names that a recipe's learning rates use."""
+        return {name: module for term in self.terms.values() for name, module in term.named_children()}
+
+    def forward(self, features: Features, labels: Tensor, crops: Tensor) -> dict[str, Tensor]:
+        """The value of each term, by name, and their weighted sum as "total"; scalars.
 
         Args:
             features: Of N crops.
-            labels: Class of each crop, int64, shape (N,); a class without a second crop in the batch has no positives
-                and adds nothing to the contrastive term.
+            labels: Class of each crop, int64, shape (N,).
+            crops: Position of each crop in the list learned from, shape (N,).
         """
-        logits = self.classifier(features.neck)
-        return Losses(
-            identity=F.cross_entropy(logits, labels, label_smoothing=self._smoothing),
-            contrastive=self._contrastive(features.raw, labels),
-        )
+        with torch.autocast(labels.device.type, enabled=False):
+            whole = Features(*(part.float() for part in features))
+            values = {name: cast("Term", term)(whole, labels, crops) for name, term in self.terms.items()}
+        weighted = [self._weights.get(name, 1.0) * value for name, value in values.items()]
+        return {**values, "total": torch.stack(weighted).sum()}
+
+
+def paper_objective(classifier: Classifier, label_smoothing: float, temperature: float) -> Objective:
+    """The paper's loss: cross-entropy and supervised contrastive loss, one to one."""
+    return Objective(
+        {"identity": IdentityTerm(classifier, label_smoothing), "contrastive": ContrastiveTerm(temperature)}
+    )

@@ -1,15 +1,18 @@
 """Recipes: every number of a training run, as one small JSON file each."""
 
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from model.errors import ModelError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Part = Literal["appearance", "semantic", "afem", "fusion", "neck", "camera_table", "classifier"]
+"""What has a learning rate of its own: the network's parts by their names, and the identity classifier."""
 
 
 class RecipeError(ModelError):
@@ -38,6 +41,26 @@ class Augmentation(_Part):
     erase: Share = 0.5
 
 
+class Initial(_Part):
+    """What the network starts from before the first step; a part that nothing is named for starts random.
+
+    Attributes:
+        network: A checkpoint of this project, of the same preset but for its name: all parts.
+        appearance: Name of published weights ("resnext101_ibn_a", "efficientnet-lite0") or path of their file.
+        semantic: Name of published weights ("tinyclip-vit-40m-32") or path of their file.
+    """
+
+    network: str | None = None
+    appearance: str | None = None
+    semantic: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.network and (self.appearance or self.semantic):
+            raise ValueError("a network's checkpoint has all parts: name it, or the parts' weights, not both")
+        return self
+
+
 class DiscriminantStart(_Part):
     """Start the fusion from the training crops instead of from noise: see `model.training.start`.
 
@@ -50,44 +73,127 @@ class DiscriminantStart(_Part):
     semantic_gain: Positive = 0.1
 
 
+class Cosine(_Part):
+    """Learning rates fall from their full size to zero along half a cosine over all epochs."""
+
+    kind: Literal["cosine"] = "cosine"
+
+
+class MultiStep(_Part):
+    """Learning rates fall by a factor at some epochs.
+
+    Attributes:
+        milestones: Epochs done when the rates fall, ascending.
+        gamma: The factor.
+    """
+
+    kind: Literal["multistep"] = "multistep"
+    milestones: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+    gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError("milestones must ascend")
+        return self
+
+
 class Recipe(_Part):
     """One training run.
 
     Attributes:
-        name: The recipe's name.
+        name: The recipe's name; the files that a run leaves are called so.
         preset: Name or path of the network's preset.
         seed: Seed of every random choice.
-        epochs: Passes over the identities; each pass takes `crops_per_identity` crops of every one.
+        epochs: Epochs to train.
+        epoch_length: What an epoch is: "identities", K crops of every identity once, or "images", as many crops as the
+            list has, in batches of P identities drawn anew for each.
         identities_per_batch: P of the P x K batches.
-        crops_per_identity: K.
-        warmup_epochs: Epochs in which the learning rates rise linearly to their full size.
-        learning_rates: Full learning rate by part of the network, "classifier" included; cosine decay to zero.
-        weight_decay: Decoupled weight decay (AdamW).
-        frozen: Modules by name that keep their initial weights.
-        fixed_statistics: Modules by name whose BatchNorms keep their initial running statistics and use them.
-        imagenet: Package that the appearance branch starts from; None starts from random weights.
+        crops_per_identity: K; of an identity that has fewer crops some come more than once.
+        initial: Weights that the network starts from.
         start: How fusion and neck start; None leaves the network's own random start.
+        optimiser: Adam, whose weight decay is part of the gradient, or AdamW, whose is not.
+        learning_rates: Full learning rate: one for all, or by part of the network, "classifier" included.
+        semantic_multiplier: Factor on the semantic tower's learning rate.
+        schedule: How the learning rates change from step to step.
+        warmup_epochs: Epochs in which the learning rates rise linearly to their full size.
+        weight_decay: Of the optimiser.
+        frozen: Modules by name that keep their initial weights: ["semantic"] freezes the tower.
+        fixed_statistics: Modules by name whose BatchNorms keep their initial running statistics and use them.
         label_smoothing: Of the cross-entropy.
         temperature: Of the supervised contrastive loss.
         augmentation: How crops are varied.
+        evaluate_every: Epochs between two evaluations; the start and the last epoch are always evaluated.
     """
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$")]
     preset: str
-    seed: int = 3407
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 3407
     epochs: Annotated[int, Field(ge=1)]
+    epoch_length: Literal["identities", "images"] = "identities"
     identities_per_batch: Annotated[int, Field(ge=2)]
     crops_per_identity: Annotated[int, Field(ge=2)] = 2
+    initial: Initial = Initial()
+    start: DiscriminantStart | None = None
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    learning_rates: Positive | dict[Part, Positive]
+    semantic_multiplier: Positive = 1.0
+    schedule: Annotated[Cosine | MultiStep, Field(discriminator="kind")] = Cosine()
     warmup_epochs: Annotated[float, Field(ge=0)] = 1.0
-    learning_rates: dict[Literal["appearance", "semantic", "afem", "fusion", "neck", "classifier"], Positive]
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     frozen: tuple[str, ...] = ()
     fixed_statistics: tuple[str, ...] = ()
-    imagenet: Literal["efficientnet-lite0"] | None = None
-    start: DiscriminantStart | None = None
     label_smoothing: Share = 0.1
     temperature: Positive = 0.07
     augmentation: Augmentation = Augmentation()
+    evaluate_every: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_release(cls, values: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+        """The checkpoints of the first release name the appearance branch's weights in a field of their own."""
+        if isinstance(values, dict) and "imagenet" in values and "initial" not in values:
+            values = dict(values)
+            values["initial"] = {"appearance": values.pop("imagenet")}
+        return values
+
+    @property
+    def crops_per_batch(self) -> int:
+        """P x K."""
+        return self.identities_per_batch * self.crops_per_identity
+
+    def learning_rate(self, part: str) -> float | None:
+        """Full learning rate of a part; None where the recipe gives none."""
+        rates: Any = self.learning_rates
+        rate = rates.get(part) if isinstance(rates, dict) else rates
+        return rate * self.semantic_multiplier if rate is not None and part == "semantic" else rate
+
+    def starting_from(
+        self,
+        *,
+        network: str | None = None,
+        appearance: str | None = None,
+        semantic: str | None = None,
+        random: bool = False,
+    ) -> Self:
+        """The recipe with other initial weights.
+
+        Args:
+            network: A checkpoint for all parts, instead of the recipe's initial weights.
+            appearance: For the appearance branch.
+            semantic: For the semantic branch.
+            random: Leave out the recipe's own; what nothing is given for starts random.
+
+        Raises:
+            RecipeError: A checkpoint for all parts and weights for one are given.
+        """
+        before = {} if random or network else self.initial.model_dump(exclude_none=True)
+        given = {"network": network, "appearance": appearance, "semantic": semantic}
+        try:
+            initial = Initial.model_validate(before | {name: source for name, source in given.items() if source})
+        except ValidationError as error:
+            raise RecipeError("A checkpoint has all parts: give it, or the parts' weights, not both.") from error
+        return self.model_copy(update={"initial": initial})
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
@@ -100,16 +206,24 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         RecipeError: There is no such recipe or file, or its content is not a recipe.
     """
     wanted = str(name_or_path)
-    folder = resources.files("model.training") / "recipes"
-    known = sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
+    known = recipe_names()
     if not wanted.endswith(".json") and wanted not in known:
         raise RecipeError(
             f"No recipe is called {wanted!r}; there are {', '.join(known)}, or give the path of a .json file."
         )
-    source = Path(wanted) if wanted.endswith(".json") else folder / f"{wanted}.json"
+    source = Path(wanted) if wanted.endswith(".json") else _folder() / f"{wanted}.json"
     try:
         return Recipe.model_validate_json(source.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(f"The recipe {wanted} cannot be read: {error}") from error
     except (ValidationError, UnicodeDecodeError) as error:
         raise RecipeError(f"{wanted} is not a recipe: {error}") from error
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with the package, sorted."""
+    return sorted(entry.name.removesuffix(".json") for entry in _folder().iterdir() if entry.name.endswith(".json"))
+
+
+def _folder() -> Traversable:
+    return resources.files("model.training") / "recipes"

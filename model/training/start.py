@@ -7,6 +7,7 @@ map is linear in T_a, so it fits into the T_a columns of the fusion's FC and its
 instead of first finding by gradient, from few crops, what a closed form gives.
 """
 
+from collections.abc import Iterable
 from typing import cast
 
 import torch
@@ -26,14 +27,14 @@ class StartError(ModelError):
 
 @torch.no_grad()
 def start_discriminant(
-    network: CLIPSENet, classifier: Classifier, images: Tensor, labels: Tensor, options: DiscriminantStart
+    network: CLIPSENet, classifier: Classifier, images: Iterable[Tensor], labels: Tensor, options: DiscriminantStart
 ) -> None:
     """Set fusion, AFEM's gain, BNNeck and classifier in place.
 
     Args:
         network: With its appearance branch already pretrained; the semantic branch may be random.
         classifier: Its rows become the direction of each vehicle's mean.
-        images: Training crops, uint8, shape (N, 3, S, S).
+        images: Training crops, uint8, in parts of shape (n, 3, S, S), together N.
         labels: Class of each crop, shape (N,), every class of the classifier at least once.
         options: Shrinkage and the semantic branch's gain.
 
@@ -41,7 +42,9 @@ def start_discriminant(
         StartError: T_a is shorter than the embedding, or has no spread (one crop for each vehicle).
     """
     # A vehicle mirrored is taken for the same vehicle, as in augmentation; it doubles the crops of the scatter.
-    features = torch.cat((_appearance(network, images), _appearance(network, images.flip(3)))).double()
+    network.eval()
+    both = [(_appearance(network, part), _appearance(network, part.flip(3))) for part in images]
+    features = torch.cat([torch.cat(parts) for parts in zip(*both, strict=True)]).double()
     classes = torch.cat((labels, labels))
     mean, projection = discriminant(features, classes, network.preset.embedding_dim, options.shrinkage)
     embedded = (features - mean) @ projection.T
@@ -106,8 +109,6 @@ def _class_means(rows: Tensor, classes: Tensor) -> Tensor:
     return sums / torch.bincount(classes, minlength=count).unsqueeze(1)
 
 
-def _appearance(network: CLIPSENet, images: Tensor, batch: int = 32) -> Tensor:
-    network.eval()
-    return torch.cat(
-        [network.appearance(network.normalize_appearance(part.float() / 255)) for part in torch.split(images, batch)]
-    )
+def _appearance(network: CLIPSENet, images: Tensor) -> Tensor:
+    features: Tensor = network.appearance(network.normalize_appearance(images.float() / 255))
+    return features

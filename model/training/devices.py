@@ -1,0 +1,91 @@
+"""The devices of a run: one, or several with a process each started by torchrun; and their precision."""
+
+import os
+from datetime import timedelta
+from typing import Any, Literal, cast
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision, Precision
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import Tensor, nn
+
+from model.errors import DeviceError
+from model.network import CLIPSENet
+from model.training.batches import shares
+
+PrecisionName = Literal["32-true", "bf16-mixed", "16-mixed"]
+PRECISIONS: tuple[PrecisionName, ...] = ("32-true", "bf16-mixed", "16-mixed")
+
+_EVALUATION_LIMIT = timedelta(hours=12)
+"""The other ranks wait this long for the first one to evaluate."""
+
+
+class _Autocast(MixedPrecision):
+    """Mixed precision that leaves the images in float32: they are normalised before a convolution rounds them."""
+
+    def convert_input(self, data: Any) -> Any:  # noqa: ANN401 - as Fabric declares it
+        return data
+
+
+def open_fabric(precision: PrecisionName, devices: int | None) -> Fabric:
+    """Make the devices ready.
+
+    Args:
+        precision: "32-true", or autocast to bfloat16 or float16 ("bf16-mixed", "16-mixed") with float32 weights.
+        devices: How many processes share the work, which must be torchrun's; None takes torchrun's, or one.
+
+    Raises:
+        DeviceError: The number is not torchrun's, or the device has no such precision.
+    """
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    if devices not in {None, ranks}:
+        raise DeviceError(
+            f"{devices} devices need a process each, and {ranks} run: start the command by "
+            f"`torchrun --nproc-per-node {devices} -m service.cli train ...`."
+        )
+    accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+    if precision == "16-mixed" and accelerator == "cpu":
+        raise DeviceError("Precision 16-mixed needs a GPU: take 32-true or bf16-mixed on the CPU.")
+    if precision == "bf16-mixed" and accelerator == "cuda" and not torch.cuda.is_bf16_supported():
+        raise DeviceError("This GPU computes no bfloat16: take 16-mixed or 32-true.")
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    plugin = Precision() if precision == "32-true" else _Autocast(precision, accelerator)
+    fabric = Fabric(
+        accelerator=accelerator,
+        strategy=DDPStrategy(timeout=_EVALUATION_LIMIT) if ranks > 1 else "auto",
+        devices=local,
+        num_nodes=ranks // local,
+        plugins=[plugin],
+    )
+    fabric.launch()
+    return fabric
+
+
+def share_statistics(network: CLIPSENet, fabric: Fabric) -> CLIPSENet:
+    """The network with BatchNorms whose statistics are of all devices' crops; on CPUs each process keeps to its own.
+
+    torch synchronises them on GPUs only. Running statistics are rank 0's wherever they differ.
+    """
+    if fabric.world_size == 1 or fabric.device.type != "cuda":
+        return network
+    return cast("CLIPSENet", nn.SyncBatchNorm.convert_sync_batchnorm(network))  # type: ignore[no-untyped-call]
+
+
+def gather(fabric: Fabric, rows: Tensor, total: int) -> Tensor:
+    """All ranks' rows in the ranks' order, with gradients to where they came from.
+
+    The gradient of every rank's loss arrives at a row, their sum is averaged over ranks with the parameters' gradients:
+    so a loss that all ranks compute alike from the gathered rows has the gradient of one process.
+
+    Args:
+        fabric: The devices.
+        rows: This rank's share (see `shares`) of `total` rows, shape (n, ...).
+        total: Rows of all ranks together.
+    """
+    if fabric.world_size == 1:
+        return rows
+    counts = shares(total, fabric.world_size)
+    padding = rows.new_zeros((max(counts) - len(rows), *rows.shape[1:]))
+    parts = cast("Tensor", fabric.all_gather(torch.cat((rows, padding)), sync_grads=rows.requires_grad))
+    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])

@@ -1,0 +1,81 @@
+"""The weights that a run leaves: each epoch's as they are stored, measured as they are stored, and the kept ones."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+from model.datasets import RetrievalTest
+from model.embedder import Embedder
+from model.evaluation import Evaluation
+from model.evaluation.embed import embed_test
+from model.evaluation.evaluation import evaluate_embedded
+from model.network import CLIPSENet
+from model.training.options import Keep
+from model.weights import load_checkpoint, read_metadata, save_checkpoint
+from model.weights.atomic import write_atomically
+
+Advance = Callable[[int], None]
+
+
+class Keeper:
+    """Writes, measures and chooses checkpoints; matrices are stored as fp16.
+
+    Args:
+        kept: The file for the kept weights.
+        keep: Whose weights that are.
+        test: What they are measured on.
+        device: Where they are measured.
+        described: Text for the header of every file.
+
+    Attributes:
+        kept: The same.
+        crops: Crops that a measurement embeds.
+        last: The last epoch's file beside it, `*.last.safetensors`, or itself where the last are kept.
+    """
+
+    def __init__(
+        self, kept: Path, keep: Keep, test: RetrievalTest, device: torch.device, described: Mapping[str, str]
+    ) -> None:
+        self.kept = kept
+        self.last = kept if keep == "last" else kept.with_suffix(".last.safetensors")
+        self.crops = len(test.gallery) + (len(test.query) if test.query.items != test.gallery.items else 0)
+        self._keep = keep
+        self._test = test
+        self._device = device
+        self._described = dict(described)
+
+    def measure(self, network: CLIPSENet, epoch: int, advance: Advance) -> Evaluation:
+        """Store a network as the last one, and measure what is stored; the figures go into its header.
+
+        Raises:
+            WeightsError: It cannot be written, or has values that fp16 cannot hold.
+        """
+        header = {**self._described, "epoch": str(epoch)}
+        save_checkpoint(self.last, network, network.preset, header, half=True)
+        stored, evaluation = self._evaluate(self.last, advance)
+        save_checkpoint(
+            self.last, stored, stored.preset, {**header, "figures": json.dumps(evaluation.figures())}, half=True
+        )
+        return evaluation
+
+    def choose(self, *, better: bool) -> bool:
+        """Keep the last weights where they are better, or are the ones to keep in any case; says whether they are."""
+        if self._keep == "best" and better:
+            write_atomically(self.kept, self.last.read_bytes())
+        return better or self._keep == "last"
+
+    def measure_kept(self, advance: Advance) -> Evaluation:
+        """Measure the kept weights from their file."""
+        return self._evaluate(self.kept, advance)[1]
+
+    def header(self) -> dict[str, str]:
+        """Header of the kept weights."""
+        return read_metadata(self.kept)
+
+    def _evaluate(self, path: Path, advance: Advance) -> tuple[CLIPSENet, Evaluation]:
+        network, _ = load_checkpoint(path)
+        embedder = Embedder(network, weights_digest="in training", device=self._device)
+        embedded = embed_test(embedder, self._test, advance=advance)
+        return network, evaluate_embedded(embedded, self._test, advance=lambda _: advance(0))
