@@ -84,18 +84,22 @@ def _marked(folder: Path, row: Row, place: str) -> MarkedCrop:
 def _csv(manifest: Path) -> tuple[list[str], Iterator[tuple[str, Row]]]:
     try:
         text = manifest.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        # Strict: a quote that is never closed would swallow the rest of the file into one cell.
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+        return list(reader.fieldnames or []), _csv_rows(reader, manifest)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{manifest} cannot be read as CSV in UTF-8: {error}.") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    return list(reader.fieldnames or []), _csv_rows(reader, manifest)
 
 
 def _csv_rows(reader: "csv.DictReader[str]", manifest: Path) -> Iterator[tuple[str, Row]]:
-    for row in reader:
-        place = f"{manifest}, line {reader.line_num},"
-        if None in row or None in row.values():
-            raise DatasetError(f"{place} has more or fewer cells than the header.")
-        yield place, {column: row[column].strip() for column in _COLUMNS if column in row}
+    try:
+        for row in reader:
+            place = f"{manifest}, line {reader.line_num},"
+            if None in row or None in row.values():
+                raise DatasetError(f"{place} has more or fewer cells than the header.")
+            yield place, {column: row[column].strip() for column in _COLUMNS if column in row}
+    except csv.Error as error:
+        raise DatasetError(f"{manifest}, after line {reader.line_num}, is not CSV: {error}.") from error
 
 
 def _parquet(manifest: Path) -> tuple[list[str], Iterator[tuple[str, Row]]]:

@@ -91,16 +91,11 @@ class MarkedDataset:
         """
         name = pick_test(self.name, self.test_names, name)
         if name == "test":
-            if self._rule == "one_per_vehicle":
-                raise DatasetError(
-                    f"{self._source} marks queries and a gallery and names no camera; a query is ranked against other "
-                    "cameras, so name the cameras, or mark the crops as val to have one of each vehicle drawn."
-                )
             query, gallery = (self._crops(part, self._marked(part)) for part in ("query", "gallery"))
-            return RetrievalTest(name, query, gallery, self._rule)
+            return RetrievalTest(name, query, gallery, self._rule_of_queries((*query, *gallery)))
         chosen = (crop for crop in self._all if held_out(crop.vehicle)) if self._divides else self._marked("val")
         crops = self._crops(name, chosen)
-        return RetrievalTest(name, crops, crops, self._rule)
+        return RetrievalTest(name, crops, crops, self._rule(crops.items))
 
     @cached_property
     def _items(self) -> list[MarkedCrop]:
@@ -123,15 +118,24 @@ class MarkedDataset:
         # The generator marks every crop of a recording without queries as gallery: that tells nothing apart.
         return self._splits <= {"gallery"}
 
-    @cached_property
-    def _rule(self) -> Rule:
-        named = sum(bool(crop.camera) for crop in self._all)
-        if 0 < named < len(self._items):
+    def _rule(self, crops: tuple[LabelledCrop, ...]) -> Rule:
+        named = sum(bool(crop.camera) for crop in crops)
+        if 0 < named < len(crops):
             raise DatasetError(
-                f"{self._source} names the camera of {named:,} of {len(self._items):,} crops; "
-                "expected the camera of every crop, or of none."
+                f"{self._source} names the camera of {named:,} of the {len(crops):,} crops to be tested; "
+                "expected the camera of every one, or of none."
             )
         return "same_vehicle_same_camera" if named else "one_per_vehicle"
+
+    def _rule_of_queries(self, crops: tuple[LabelledCrop, ...]) -> Rule:
+        rule = self._rule(crops)
+        if rule == "one_per_vehicle":
+            raise DatasetError(
+                f"{self._source} marks queries and a gallery and names no camera: expected cameras, since a query is "
+                "ranked without its own vehicle on its own camera. Name them, or mark the crops as val, so that one "
+                "of each vehicle is drawn as gallery."
+            )
+        return rule
 
     def _marked(self, split: Split) -> Iterable[LabelledCrop]:
         return (item.crop for item in self._items if item.split == split)

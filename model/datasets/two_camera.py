@@ -10,7 +10,7 @@ from typing import Literal
 
 from model.datasets.crops import Crops, LabelledCrop
 from model.datasets.dataset import RetrievalTest
-from model.datasets.files import Shelf, need_folder
+from model.datasets.files import Shelf, need_folder, need_images
 from model.datasets.listed import ListedDataset, read_list, set_name
 
 _NAME = re.compile(r"((?P<vehicle>(?P<type>[a-z]+)_\d+)_cam(?P<camera>\d+)\.(?:jpg|jpeg|png))")
@@ -43,7 +43,7 @@ def read_two_camera(folder: Path, split: Literal["train", "val"]) -> Crops:
     need_folder(folder, "the two-camera set: images/, train.txt, val.txt")
     listing, images = folder / f"{split}.txt", folder / "images"
     lines = read_list(listing, _NAME, _EXPECTED)
-    need_folder(images, f"the crops of {listing.name}")
+    need_images(images, listing)
     crops = tuple(
         LabelledCrop(images / line[1], line["vehicle"], f"cam{line['camera']}", line["type"]) for line in lines
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model.datasets.crops import Crops, LabelledCrop
 from model.datasets.dataset import RetrievalTest
-from model.datasets.files import Shelf, need_folder
+from model.datasets.files import Shelf, need_images
 from model.datasets.listed import ListedDataset, read_list, set_name
 
 _LINE = re.compile(r"(\d+)\s+(?P<vehicle>\d+)")
@@ -34,7 +34,7 @@ def open_vehicleid(folder: Path) -> ListedDataset:
 def _read(folder: Path, listing: Path, name: str, shelf: Shelf) -> Crops:
     lines = read_list(listing, _LINE, _EXPECTED)
     images = folder / "image"
-    need_folder(images, f"the crops of {listing.name}")
+    need_images(images, listing)
     crops = tuple(LabelledCrop(images / f"{line[1]}.jpg", line["vehicle"], "") for line in lines)
     shelf.need((crop.path for crop in crops), listing)
     return Crops(name, crops)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from model.datasets.crops import Crops, DatasetError, LabelledCrop
 from model.datasets.dataset import RetrievalTest
-from model.datasets.files import Shelf, need_folder
+from model.datasets.files import Shelf, need_images
 from model.datasets.listed import ListedDataset, read_list, set_name
 
 _NAME = re.compile(r"((?P<vehicle>\d{4,})_(?P<camera>c\d{3})_\d+_\d+\.jpg)")
@@ -48,7 +48,7 @@ def open_veri776(folder: Path) -> ListedDataset:
 def _read(folder: Path, part: str, name: str, labels: Path) -> Crops:
     listing, images = folder / f"name_{part}.txt", folder / f"image_{part}"
     lines = read_list(listing, _NAME, _EXPECTED)
-    need_folder(images, f"the crops of {listing.name}")
+    need_images(images, listing)
     types = _types(labels) if labels.is_file() else {}
     crops = tuple(LabelledCrop(images / line[1], line["vehicle"], line["camera"], types.get(line[1])) for line in lines)
     Shelf().need((crop.path for crop in crops), listing)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from model.datasets.crops import Crops, DatasetError, LabelledCrop
 from model.datasets.dataset import RetrievalTest
-from model.datasets.files import Shelf, need_folder
+from model.datasets.files import Shelf, need_images
 from model.datasets.listed import ListedDataset, read_list, set_name
 
 _LINE = re.compile(r"((?P<vehicle>\d+)/\d+)(?:\.jpg)?(?:\s+\d+\s+(?P<camera>\d+))?")
@@ -55,7 +55,7 @@ def _first_there(folder: Path, names: tuple[str, ...]) -> Path:
 def _read(folder: Path, listing: Path, name: str, shelf: Shelf) -> Crops:
     lines = read_list(listing, _LINE, _EXPECTED)
     images, info = folder / "images", listing.with_name("vehicle_info.txt")
-    need_folder(images, f"the crops of {listing.name}")
+    need_images(images, listing)
     if all(line["camera"] for line in lines) and not info.exists():
         seen = {line[1]: Seen(line["camera"], None) for line in lines}
     else:
@@ -75,8 +75,9 @@ def _read_info(info: Path, listing: Path, wanted: Collection[str]) -> dict[str, 
         ) from error
     seen = {}
     for number, line in enumerate(lines, start=1):
-        crop, *about = line.split(";")
+        crop, _, rest = line.partition(";")
         if crop in wanted:
+            about = rest.split(";")
             if len(about) != len(_EXPECTED_INFO.split(";")) - 1 or not about[0].strip():
                 raise DatasetError(f"{info}, line {number}, is {line!r}; expected {_EXPECTED_INFO}.")
             seen[crop] = Seen(about[0].strip(), about[3].strip() or None)
