@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from model.training.errors import TrainingError
+from model.weights.atomic import write_atomically
 
 
 class RunFolder:
@@ -22,7 +23,6 @@ class RunFolder:
         self.path = path
         self.state = path / "state.pt"
         self.card = path / f"{name}.md"
-        self._leftovers = path.glob(".*.safetensors.*"), path.glob(".state.pt.*")
         self.kept = path / f"{name}.safetensors"
         self._results = (self.kept, self.kept.with_suffix(".last.safetensors"), self.card)
 
@@ -44,8 +44,16 @@ class RunFolder:
             raise TrainingError(f"{self.path} holds {there.name} of a run without its state: give another --out.")
         return False
 
+    def write_card(self, text: str) -> None:
+        """Write the card, whole or not at all.
+
+        Raises:
+            WeightsError: The disk refuses.
+        """
+        write_atomically(self.card, text.encode())
+
     def clear_leftovers(self) -> None:
         """Remove what a killed process had not finished writing."""
-        for paths in self._leftovers:
-            for path in paths:
-                path.unlink(missing_ok=True)
+        for whole in (self.state, *self._results):
+            for part in self.path.glob(f".{whole.name}.*"):
+                part.unlink(missing_ok=True)

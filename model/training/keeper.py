@@ -1,7 +1,7 @@
 """The weights that a run leaves: each epoch's as they are stored, measured as they are stored, and the kept ones."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -13,10 +13,11 @@ from model.evaluation.embed import embed_test
 from model.evaluation.evaluation import evaluate_embedded
 from model.network import CLIPSENet
 from model.training.options import Keep
-from model.weights import load_checkpoint, read_metadata, save_checkpoint
+from model.training.ranks import Advance
+from model.weights import load_checkpoint, save_checkpoint
 from model.weights.atomic import write_atomically
 
-Advance = Callable[[int], None]
+Figures = dict[str, dict[str, float]]
 
 
 class Keeper:
@@ -46,36 +47,30 @@ class Keeper:
         self._device = device
         self._described = dict(described)
 
-    def measure(self, network: CLIPSENet, epoch: int, advance: Advance) -> Evaluation:
+    def measure(self, network: CLIPSENet, epoch: int, advance: Advance) -> Figures:
         """Store a network as the last one, and measure what is stored; the figures go into its header.
 
         Raises:
             WeightsError: It cannot be written, or has values that fp16 cannot hold.
+            EvaluationError: Nothing can be measured.
         """
         header = {**self._described, "epoch": str(epoch)}
         save_checkpoint(self.last, network, network.preset, header, half=True)
-        stored, evaluation = self._evaluate(self.last, advance)
-        save_checkpoint(
-            self.last, stored, stored.preset, {**header, "figures": json.dumps(evaluation.figures())}, half=True
-        )
-        return evaluation
+        figures = self._evaluate(self.last, advance)[1].figures()
+        stored, preset = load_checkpoint(self.last)
+        save_checkpoint(self.last, stored, preset, {**header, "figures": json.dumps(figures)}, half=True)
+        return figures
 
-    def choose(self, *, better: bool) -> bool:
-        """Keep the last weights where they are better, or are the ones to keep in any case; says whether they are."""
+    def choose(self, *, better: bool) -> None:
+        """Keep the last weights where they are better; where the last are kept, they are already."""
         if self._keep == "best" and better:
             write_atomically(self.kept, self.last.read_bytes())
-        return better or self._keep == "last"
 
-    def measure_kept(self, advance: Advance) -> Evaluation:
-        """Measure the kept weights from their file."""
-        return self._evaluate(self.kept, advance)[1]
+    def measure_kept(self, advance: Advance) -> tuple[Embedder, Evaluation]:
+        """Measure the kept weights, as whoever loads their file will."""
+        return self._evaluate(self.kept, advance)
 
-    def header(self) -> dict[str, str]:
-        """Header of the kept weights."""
-        return read_metadata(self.kept)
-
-    def _evaluate(self, path: Path, advance: Advance) -> tuple[CLIPSENet, Evaluation]:
-        network, _ = load_checkpoint(path)
-        embedder = Embedder(network, weights_digest="in training", device=self._device)
+    def _evaluate(self, path: Path, advance: Advance) -> tuple[Embedder, Evaluation]:
+        embedder = Embedder.load(path, device=str(self._device))
         embedded = embed_test(embedder, self._test, advance=advance)
-        return network, evaluate_embedded(embedded, self._test, advance=lambda _: advance(0))
+        return embedder, evaluate_embedded(embedded, self._test, advance=lambda _: advance(0))

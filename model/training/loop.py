@@ -5,27 +5,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-import torch
 from rich.console import Console
 
-from model.datasets import Crops, Dataset, RetrievalTest
+from model.datasets import Dataset
 from model.presets import load_preset
+from model.training.card import Lists, Run, write_card
 from model.training.devices import open_fabric
 from model.training.engine import Engine, Step
 from model.training.errors import TrainingError
 from model.training.folder import RunFolder
-from model.training.interruption import BrokenOff, Interrupted, Interruption
-from model.training.keeper import Advance, Keeper
+from model.training.interruption import Interrupted, Interruption
+from model.training.keeper import Figures, Keeper
+from model.training.machine import describe_machine, peak_memory, versions
 from model.training.memory import memory_explained
 from model.training.metrics import Metrics
 from model.training.options import Options
+from model.training.ranks import Advance, Ranks
 from model.training.recipe import Recipe
 from model.training.show import count_bar, epoch_bar, epoch_line
 from model.training.state import Identity, Progress, State, data_digest, load_state, save_state
-
-Figures = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +77,30 @@ def train(
         raise TrainingError(
             f"{len(shared)} vehicle(s) are in both lists, such as {min(shared)}: figures would mean nothing."
         )
+    lists = Lists(learn, test, f"{data.name} {test.name}", held_out=data.test_names[0] == "val")
     with memory_explained():
-        run = _Run(recipe, (learn, test), out, options or Options())
-        if console and run.fabric.is_global_zero:
-            run.console = console
-        return run.run()
+        loop = _Loop(recipe, lists, out, options or Options(), console or Console(quiet=True))
+        with loop.interruption.watched():
+            figures = loop.run()
+    return Outcome(loop.folder.kept, loop.kept, figures, loop.progress.history)
 
 
-class _Run:
+class _Loop:
     """One run: its engine, its files, and how far it is."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        data: tuple[Crops, RetrievalTest],
-        out: Path,
-        options: Options,
-    ) -> None:
-        learn, test = data
-        self.recipe, self.options, self.interruption = recipe, options, Interruption()
+    def __init__(self, recipe: Recipe, lists: Lists, out: Path, options: Options, console: Console) -> None:
+        self.recipe, self.lists, self.options = recipe, lists, options
         self.folder = RunFolder(out, recipe.name)
         resumed = self.folder.open(resume=options.resume)
         self.fabric = open_fabric(options.precision, options.devices)
-        self.console = Console(quiet=True)
+        self.interruption = Interruption()
+        self.ranks = Ranks(self.fabric, self.interruption)
+        self.console = console if self.ranks.first else Console(quiet=True)
         preset = load_preset(recipe.preset)
         self.identity = Identity(
             recipe=recipe.model_dump_json(),
             preset=preset.model_dump_json(),
-            data=data_digest(learn, test),
+            data=data_digest(lists.learn, lists.test),
             precision=options.precision,
             accumulate=options.accumulate,
             keep=options.keep,
@@ -113,126 +108,125 @@ class _Run:
         state = load_state(self.folder.state) if resumed else None
         if state:
             self.identity.refuse_other(state.identity, out)
-        self.engine = Engine(recipe, preset, learn, options, self.fabric)
-        self.progress = state.progress if state else Progress()
+        self.engine = Engine(recipe, preset, lists.learn, options, self.fabric)
+        self.progress = state.progress if state else Progress(command=options.command)
         if state:
             self.engine.restore(state.tensors)
-        described = {"train": learn.name, "val": test.name, "recipe": self.identity.recipe}
-        self.keeper = Keeper(self.folder.kept, options.keep, test, self.fabric.device, described)
+        described = {"train": lists.learn.name, "val": lists.test_name, "recipe": self.identity.recipe}
+        self.keeper = Keeper(self.folder.kept, options.keep, lists.test, self.fabric.device, described)
         self.metrics = Metrics(out, self.engine.terms)
         self.saved = time.monotonic()
 
-    def run(self) -> Outcome:
-        """Take the run to its end, or to where a signal stops it."""
-        with self.interruption.watched():
-            return self._run()
+    @property
+    def kept(self) -> int:
+        """The epoch whose weights are kept."""
+        return self.progress.kept or 0
 
-    def _run(self) -> Outcome:
-        self.fabric.barrier()  # before anything is written, every rank has seen that nothing is in the way
-        if self.fabric.is_global_zero:
+    def run(self) -> Figures:
+        """Take the run to its end, and give the kept file's figures."""
+        self.ranks.barrier()  # before anything is written, every rank has seen that nothing is in the way
+        if self.ranks.first:
             self.folder.clear_leftovers()
             self._save()
             self.metrics.replay(self.progress)
         for epoch in range(self.progress.epoch, self.recipe.epochs + 1):
             self._epoch(epoch)
-        if self.fabric.is_global_zero:
+        if self.ranks.first:
             self.metrics.close()
-        return self._finish()
+        return self._on_first(self._finish)
 
     def _epoch(self, epoch: int) -> None:
         """One pass and its figures; epoch 0 measures the start only."""
-        progress = self.progress
+        progress, steps = self.progress, self.engine.steps
+        row: dict[str, float] = {"epoch": epoch, "step": epoch * steps}
         if epoch:
             self._pass(epoch)
-        row: dict[str, float] = {"epoch": epoch, "step": epoch * self.engine.steps}
-        if epoch:
-            row |= {f"{name}_loss": total / self.engine.steps for name, total in progress.sums.items()}
+            row |= {f"{name}_loss": total / steps for name, total in progress.sums.items()}
         began = time.perf_counter()
         if epoch in {0, self.recipe.epochs} or epoch % self.recipe.evaluate_every == 0:
             row |= self._measure(epoch)
         row["seconds"] = progress.seconds + time.perf_counter() - began
-        progress.history.append(row)
-        progress.total_seconds += row["seconds"]
-        progress.epoch, progress.step, progress.sums, progress.seconds = epoch + 1, 0, {}, 0.0
+        progress.end_epoch(row)
         self._save()
-        self.console.print(epoch_line(row))
-        if self.fabric.is_global_zero:
+        if self.ranks.first:
             self.metrics.epoch(row)
+        self.console.print(epoch_line(row))
 
     def _pass(self, epoch: int) -> None:
-        progress = self.progress
-        with epoch_bar(self.console, f"epoch {epoch}/{self.recipe.epochs}", self.engine.steps, progress.step) as show:
+        done = self.progress.step
+        with epoch_bar(self.console, f"epoch {epoch}/{self.recipe.epochs}", self.engine.steps, done) as show:
             began = time.perf_counter()
-            for step in self.engine.epoch(epoch, progress.step):
+            for step in self.engine.epoch(epoch, done):
                 now = time.perf_counter()
-                self._count(epoch, step, now - began)
+                self._note(step, now - began)
                 began = now
                 show(step.losses["total"], step.crops)
-                self._heed(self._told_to_stop())
+                self._heed(self.ranks.signal())
                 if time.monotonic() - self.saved > 60 * self.options.save_minutes:
                     self._save()
 
-    def _count(self, epoch: int, step: Step, seconds: float) -> None:
-        progress = self.progress
-        progress.step += 1
-        progress.crops += step.crops
-        progress.seconds += seconds
-        progress.training_seconds += seconds
-        for name in self.engine.terms:
-            progress.sums[name] = progress.sums.get(name, 0.0) + step.losses[name]
-        number = (epoch - 1) * self.engine.steps + progress.step
-        progress.steps.append([number, *(step.losses[name] for name in self.engine.terms), step.share])
-        if self.fabric.is_global_zero:
-            self.metrics.step(progress.steps[-1])
+    def _note(self, step: Step, seconds: float) -> None:
+        losses = {name: step.losses[name] for name in self.engine.terms}
+        self.progress.end_step(losses, step.share, step.crops, seconds)
+        if self.ranks.first:
+            self.metrics.step(self.progress.steps[-1])
 
     def _measure(self, epoch: int) -> dict[str, float]:
         """Store and measure the network as it is, keep it where it is to be kept, and give its figures."""
-        evaluation = self._on_first(lambda advance: self.keeper.measure(self.engine.network, epoch, advance).figures())
-        figures = evaluation["all"]
+        figures = self._on_first(lambda advance: self.keeper.measure(self.engine.network, epoch, advance))["all"]
         better = figures["mAP"] > self.progress.best
-        if self.fabric.is_global_zero:
+        if self.ranks.first:
             self.keeper.choose(better=better)
         if better or self.options.keep == "last":
             self.progress.best, self.progress.kept = figures["mAP"], epoch
         return {name: value for name, value in figures.items() if name != "queries"}
 
-    def _finish(self) -> Outcome:
-        """Measure the kept file once more, as a user will load it."""
-        figures = self._on_first(lambda advance: self.keeper.measure_kept(advance).figures())
-        return Outcome(self.keeper.kept, self.progress.kept or 0, figures, self.progress.history)
+    def _finish(self, advance: Advance) -> Figures:
+        """Measure the kept file once more, as a user will load it, and write its card."""
+        embedder, evaluation = self.keeper.measure_kept(advance)
+        run = Run(
+            recipe=self.recipe,
+            lists=self.lists,
+            epoch=self.kept,
+            keep=self.options.keep,
+            command=self.progress.command,
+            parameters=sum(parameter.numel() for parameter in self.engine.network.parameters()),
+            facts=self._facts(),
+        )
+        self.folder.write_card(write_card(run, self.folder.kept, embedder.model_id, evaluation))
+        return evaluation.figures()
 
-    def _on_first(self, evaluate: Callable[[Advance], Figures]) -> Figures:
-        """Evaluate on rank 0 while the others wait, and give all of them the figures; a signal breaks it off."""
-        number, figures = 0, {}
-        if self.fabric.is_global_zero:
-            with count_bar(self.console, "evaluation", self.keeper.crops) as show:
-                try:
-                    figures = evaluate(self.interruption.checked(show))
-                except BrokenOff:
-                    number = self.interruption.number
-        number, figures = self.fabric.broadcast((number, figures))
+    def _facts(self) -> dict[str, str]:
+        progress = self.progress
+        rate = progress.crops / progress.training_seconds
+        return {
+            "hardware": describe_machine(self.fabric),
+            "precision": self.options.precision,
+            "micro-batches in a batch": str(self.options.accumulate),
+            "wall time": f"{progress.total_seconds / 60:.1f} min, evaluations included",
+            "crops per second": f"{rate:.1f} in training",
+            "peak memory": f"{progress.peak_memory / 1e9:.2f} GB of one process",
+            "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
+        }
+
+    def _on_first(self, work: Callable[[Advance], Figures]) -> Figures:
+        with count_bar(self.console, "evaluation", self.keeper.crops) as show:
+            number, figures = self.ranks.on_first(work, show)
         self._heed(number)
-        return figures
-
-    def _told_to_stop(self) -> int:
-        """The signal that any rank received, 0 for none; all ranks get the same answer."""
-        if self.fabric.world_size == 1:
-            return self.interruption.number
-        number = torch.tensor(self.interruption.number, device=self.fabric.device)
-        return int(cast("torch.Tensor", self.fabric.all_reduce(number, reduce_op="max")))
+        return figures or {}
 
     def _heed(self, number: int) -> None:
-        if not number:
-            return
-        self._save()
-        raise Interrupted(
-            number,
-            f"Stopped by {signal.Signals(number).name} in epoch {self.progress.epoch} of {self.recipe.epochs}, after "
-            f"{self.progress.step} of its {self.engine.steps} steps. The run is saved: the same command with --resume "
-            "goes on from here.",
-        )
+        if number:
+            self._save()
+            where = self.progress.where(self.recipe.epochs, self.engine.steps)
+            raise Interrupted(
+                number,
+                f"Stopped by {signal.Signals(number).name} {where}. "
+                "The run is saved: the same command with --resume goes on from here.",
+            )
 
     def _save(self) -> None:
         self.saved = time.monotonic()
-        if self.fabric.is_global_zero:
+        if self.ranks.first:
+            self.progress.peak_memory = max(self.progress.peak_memory, peak_memory(self.fabric))
             save_state(self.folder.state, State(self.identity, self.progress, self.engine.tensors()))

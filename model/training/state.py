@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import pickle
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -70,7 +71,9 @@ class Progress:
         kept: Epoch whose weights are kept; None before the first.
         best: Its mAP in percent.
         history: One row per epoch done.
-        steps: One row per step done, for the log: see `model.training.metrics`.
+        steps: One row per step done: its number in the run, each term of the loss, the share of the full rates.
+        peak_memory: Most memory in use at once so far, in bytes.
+        command: The command that began the run.
     """
 
     epoch: int = 0
@@ -84,6 +87,32 @@ class Progress:
     best: float = -1.0
     history: list[dict[str, float]] = field(default_factory=list)
     steps: list[list[float]] = field(default_factory=list)
+    peak_memory: int = 0
+    command: str = ""
+
+    def end_step(self, losses: Mapping[str, float], share: float, crops: int, seconds: float) -> None:
+        """Count a step in."""
+        self.step += 1
+        self.crops += crops
+        self.seconds += seconds
+        self.training_seconds += seconds
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.steps.append([len(self.steps) + 1, *losses.values(), share])
+
+    def end_epoch(self, row: dict[str, float]) -> None:
+        """Count an epoch in, and begin the next one."""
+        self.history.append(row)
+        self.total_seconds += row["seconds"]
+        self.epoch, self.step, self.sums, self.seconds = self.epoch + 1, 0, {}, 0.0
+
+    def where(self, epochs: int, steps: int) -> str:
+        """How far the run of so many epochs is, in words."""
+        if self.epoch == 0:
+            return "before the first epoch"
+        if self.epoch > epochs:
+            return "after the last epoch"
+        return f"in epoch {self.epoch} of {epochs}, after {self.step} of its {steps} steps"
 
 
 _PROGRESS = TypeAdapter(Progress)
