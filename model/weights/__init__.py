@@ -2,9 +2,9 @@
 
 from model.weights.appearance import load_efficientnet_lite0, load_ibn_net, packaged_efficientnet_lite0
 from model.weights.checkpoint import load_checkpoint, read_metadata, save_checkpoint
-from model.weights.fetch import fetch
+from model.weights.fetching import fetch
 from model.weights.initial import load_initial
-from model.weights.releases import Part, Release, find_release, releases
+from model.weights.registry import Part, Release, find_release, releases
 from model.weights.store import WeightsStore, default_store
 from model.weights.tinyclip import load_tinyclip
 

@@ -95,6 +95,15 @@ def read_metadata(path: Path) -> dict[str, str]:
     return dict(metadata)
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file calls itself a checkpoint of this project; whether it is whole, only loading tells."""
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
 def _stored(name: str, tensor: Tensor, *, half: bool) -> Tensor:
     narrow = half and tensor.is_floating_point() and tensor.ndim > 1
     stored = tensor.detach().to("cpu", torch.float16 if narrow else tensor.dtype).contiguous()

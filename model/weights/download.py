@@ -176,6 +176,11 @@ def _why(url: str, part: Path, error: Exception) -> str:
             f"{url} cannot be reached ({error}). Is this machine offline, or behind a proxy that HTTPS_PROXY should "
             "name?"
         )
+    if begun.validator is None:
+        return (
+            f"The transfer of {url} broke off ({error}). The server does not let a transfer go on: the next one "
+            "begins anew."
+        )
     whole = "" if begun.size is None else f" of {begun.size / 1e6:.1f}"
     return (
         f"The transfer of {url} broke off ({error}). {here / 1e6:.1f}{whole} MB are here and kept: run the command "

@@ -1,26 +1,31 @@
-"""Initial weights of a network's branches: a release by its name, or a file."""
+"""Initial weights of a network's branches: a release by its name, a published file, or a checkpoint of this project."""
 
 from pathlib import Path
 
+import torch
+from open_clip.transformer import VisionTransformer
 from torch import nn
 
 from model.errors import WeightsError
 from model.network import CLIPSENet
 from model.presets import Preset
 from model.weights.appearance import packaged_efficientnet_lite0
+from model.weights.checkpoint import is_checkpoint, load_checkpoint
 from model.weights.published import load_published, recognise
-from model.weights.releases import Part, Release, find_release, releases
-from model.weights.state import read_state
+from model.weights.registry import Part, Release, find_release, releases
+from model.weights.state import load_exactly, read_state
 from model.weights.store import WeightsStore
+from model.weights.tinyclip import resize_positions
 
 
 def load_initial(network: CLIPSENet, part: Part, source: str | Path, store: WeightsStore) -> Path:
-    """Load published weights into one branch of a network.
+    """Load weights into one branch of a network.
 
     Args:
         network: The network; nothing changes where anything is refused.
         part: The branch.
-        source: The name of a release, or the path of a file in a layout of its publishers.
+        source: The name of a release, or the path of a file: one in a layout of its publishers, or a checkpoint of this
+            project, whose branch is taken.
         store: Where releases lie.
 
     Returns:
@@ -37,17 +42,38 @@ def load_initial(network: CLIPSENet, part: Part, source: str | Path, store: Weig
     else:
         _refuse_another_tower(release, part, wanted, network.preset)
         path = packaged_efficientnet_lite0() if release.package else store.path(release.name)
+    if is_checkpoint(path):
+        _load_branch(network, part, path)
+        return path
     try:
         load_published(module, path)
     except WeightsError as error:
         found = recognise(read_state(path), path)
         if found is None or found == wanted:
             raise
-        raise WeightsError(
-            f"{path} holds weights of {found}, but the {part} branch of preset {network.preset.name} is {wanted}: "
-            "choose another file or preset."
-        ) from error
+        raise _another_tower(path, found, wanted, part, network.preset) from error
     return path
+
+
+def _load_branch(network: CLIPSENet, part: Part, path: Path) -> None:
+    with torch.random.fork_rng(devices=[]):  # building a network to read into draws numbers that a run may count on
+        earlier, _ = load_checkpoint(path)
+    theirs, found = _branch(earlier, part)
+    ours, wanted = _branch(network, part)
+    if found != wanted:
+        raise _another_tower(path, found, wanted, part, network.preset)
+    state = theirs.state_dict()
+    if isinstance(ours, VisionTransformer):
+        name = "positional_embedding"
+        state[name] = resize_positions(state[name], ours.grid_size[0], source=path)
+    load_exactly(ours, state, source=path)
+
+
+def _another_tower(path: Path, found: str, wanted: str, part: Part, preset: Preset) -> WeightsError:
+    return WeightsError(
+        f"{path} holds weights of {found}, but the {part} branch of preset {preset.name} is {wanted}: "
+        "choose another file or preset."
+    )
 
 
 def _named(source: str | Path) -> Release | None:

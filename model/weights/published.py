@@ -13,7 +13,7 @@ from model.errors import WeightsError
 from model.network import build_appearance, build_tower
 from model.presets import Appearance, AppearanceKind, Semantic, TowerName
 from model.weights.appearance import efficientnet_lite0_state, ibn_net_state
-from model.weights.releases import Part, Release
+from model.weights.registry import Part, Release
 from model.weights.state import StateDict, check_fit, load_exactly, read_state
 from model.weights.tinyclip import tinyclip_state
 
@@ -41,7 +41,7 @@ def check_release(release: Release, path: Path) -> None:
         WeightsError: It cannot, or was made for another tower.
     """
     state = read_state(path)
-    module = _shape_of(release.part, release.kind)
+    module = tower_shapes(release.part, release.kind)
     try:
         check_fit(module, _own_state(module, state, path), source=path)
     except WeightsError as error:
@@ -59,13 +59,21 @@ def recognise(state: StateDict, path: Path) -> str | None:
         path: The file, for messages.
     """
     for part, kind in _kinds():
-        module = _shape_of(part, kind)
+        module = tower_shapes(part, kind)
         try:
             check_fit(module, _own_state(module, state, path), source=path)
         except WeightsError:
             continue
         return kind
     return None
+
+
+def tower_shapes(part: Part, kind: str) -> nn.Module:
+    """A tower without values, on the device "meta": names and shapes are all that telling files apart needs."""
+    with torch.device("meta"):
+        if part == "appearance":
+            return build_appearance(Appearance(kind=cast("AppearanceKind", kind))).network
+        return cast("nn.Module", build_tower(Semantic(tower=cast("TowerName", kind)), TRAINED_AT))
 
 
 def _own_state(module: nn.Module, state: StateDict, path: Path) -> StateDict:
@@ -79,11 +87,3 @@ def _own_state(module: nn.Module, state: StateDict, path: Path) -> StateDict:
 def _kinds() -> Iterator[tuple[Part, str]]:
     yield from (("appearance", kind) for kind in get_args(AppearanceKind))
     yield from (("semantic", tower) for tower in get_args(TowerName))
-
-
-def _shape_of(part: Part, kind: str) -> nn.Module:
-    """A tower without values: names and shapes are all that telling files apart needs."""
-    with torch.device("meta"):
-        if part == "appearance":
-            return build_appearance(Appearance(kind=cast("AppearanceKind", kind))).network
-        return cast("nn.Module", build_tower(Semantic(tower=cast("TowerName", kind)), TRAINED_AT))

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from model.errors import WeightsError
 from model.weights.atomic import sync_folder, write_atomically
 from model.weights.published import check_release
-from model.weights.releases import Release, Source, find_release
+from model.weights.registry import Release, Source, find_release
 
 FOLDER_VARIABLE = "CLIP_SENET_WEIGHTS_DIR"
 """Environment variable that names the store's folder."""
@@ -93,7 +93,7 @@ class WeightsStore:
         path = self._record_path(name)
         try:
             return Record.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValidationError) as error:
             raise WeightsError(f"The record {path} cannot be read: remove it and fetch {name} again.") from error

@@ -13,6 +13,7 @@ from model.presets import AppearanceKind, TowerName
 Part = Literal["appearance", "semantic"]
 """A branch of CLIP-SENet that can start from published weights."""
 
+_FILE = files("model.weights") / "releases.json"
 _KINDS: dict[Part, tuple[str, ...]] = {"appearance": get_args(AppearanceKind), "semantic": get_args(TowerName)}
 
 
@@ -93,8 +94,7 @@ class Release(_Entry):
 @cache
 def releases() -> tuple[Release, ...]:
     """Every release that this project knows, semantic towers first."""
-    text = (files("model.weights") / "releases.json").read_text(encoding="utf-8")
-    return TypeAdapter(tuple[Release, ...]).validate_json(text)
+    return TypeAdapter(tuple[Release, ...]).validate_json(_FILE.read_bytes())
 
 
 def find_release(name: str) -> Release:

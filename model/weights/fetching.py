@@ -4,7 +4,7 @@ from pathlib import Path
 
 from model.errors import WeightsError
 from model.weights.download import OnProgress, TransferError, discard, download
-from model.weights.releases import Release, Source, find_release
+from model.weights.registry import Release, Source, find_release
 from model.weights.store import WeightsStore
 
 
@@ -26,8 +26,8 @@ def fetch(name: str, store: WeightsStore, on_progress: OnProgress, *, host: str 
     """
     release = find_release(name)
     source = release.source(host)
-    store.record(name)  # a damaged one is better said before the transfer
     with store.locked(name):
+        store.record(name)  # a damaged one is better said before the transfer
         part = store.partial(release, source)
         try:
             download(source.url, part, on_progress)
