@@ -53,11 +53,20 @@ def test_pictures_are_found_below_by_their_suffix_and_in_order(make_tree: MakeTr
     assert [path.relative_to(folder).as_posix() for path in find_pictures(folder)] == ["a.webp", "b/1.jpeg", "b/2.PNG"]
 
 
-def test_pictures_behind_links_are_found_once(make_tree: MakeTree) -> None:
+def test_pictures_behind_links_are_found_once(make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, other = make_tree({}, ["1.jpg"]), make_tree({}, ["2.jpg"], name="other")
     (folder / "linked").symlink_to(other)
     (other / "back").symlink_to(folder)
+    scanned: list[str] = []
+    scan = os.scandir
+
+    def counted(path: str) -> object:
+        scanned.append(str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
     assert [path.name for path in find_pictures(folder)] == ["1.jpg", "2.jpg"]
+    assert len(scanned) == 3  # round and round it would go as deep as the system lets links lead
 
 
 def test_a_folder_below_that_cannot_be_read(make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,10 +156,13 @@ def test_parquet_is_read_as_csv_is(make_tree: MakeTree) -> None:
     assert data.test().rule == "same_vehicle_same_camera"
 
 
-def test_parquet_with_other_kinds_of_cells(make_tree: MakeTree) -> None:
+@pytest.mark.parametrize("vehicle", [1.0, True, b"a"])
+def test_parquet_with_other_kinds_of_cells(make_tree: MakeTree, vehicle: object) -> None:
     folder = make_tree({}, CROPS)
-    write_parquet(folder / "manifest.parquet", file=CROPS, vehicle=[1.0, 2.0, 3.0, 3.0])
-    with pytest.raises(DatasetError, match=r"row 1, has 1.0 in column vehicle; expected text or a whole number"):
+    write_parquet(folder / "manifest.parquet", file=CROPS, vehicle=[vehicle] * 4)
+    with pytest.raises(
+        DatasetError, match=rf"row 1, has {vehicle!r} in column vehicle; expected text or a whole number"
+    ):
         open_dataset(folder).train()
 
 
