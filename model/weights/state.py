@@ -1,5 +1,7 @@
 """State dicts: read published files safely, and load them strictly with messages that say what to do."""
 
+import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def read_state(path: Path) -> StateDict:
         )
     except Exception as error:  # a damaged pickle raises nearly anything
         raise WeightsError(
-            f"{path} cannot be read as tensors only ({_first_line(error)}): "
+            f"{path} cannot be read as tensors only ({_reason(error)}): "
             "fetch it again, or save its state dict as safetensors."
         ) from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
@@ -79,8 +81,13 @@ def check_fit(module: nn.Module, state: Mapping[str, Tensor], *, source: Path) -
             )
 
 
-def _first_line(error: Exception) -> str:
-    """What is wrong, without the rest, in which torch explains how to trust a file."""
+def _reason(error: Exception) -> str:
+    """What is wrong, without torch's advice on how to run the code of a file that one trusts."""
+    unsafe = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+    if unsafe:
+        return f"it holds more than tensors: {unsafe[1]}"
+    if isinstance(error, pickle.UnpicklingError):
+        return "it is damaged or no weights file"
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__
 

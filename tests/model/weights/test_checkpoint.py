@@ -2,6 +2,11 @@
 
 import json
 import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,11 +39,22 @@ def network() -> CLIPSENet:
     return CLIPSENet(preset).eval()
 
 
-@pytest.fixture
-def saved(network: CLIPSENet, tmp_path: Path) -> Path:
-    path = tmp_path / "small.safetensors"
+@pytest.fixture(scope="module")
+def original(network: CLIPSENet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("original") / "small.safetensors"
     save_checkpoint(path, network, network.preset, {"recipe": "none", "val_r1": "0.5"})
     return path
+
+
+@pytest.fixture
+def saved(original: Path, tmp_path: Path) -> Path:
+    """A copy of one checkpoint, to do harm to."""
+    return Path(shutil.copy(original, tmp_path / "small.safetensors"))
+
+
+def header_end(path: Path) -> int:
+    with path.open("rb") as file:
+        return 8 + int.from_bytes(file.read(8), "little")
 
 
 def rewrite(path: Path, **header: str) -> None:
@@ -79,6 +95,29 @@ class TestRoundTrip:
 
 
 class TestWriting:
+    def test_a_full_disk_leaves_the_old_file_and_nothing_else(self, saved: Path) -> None:
+        before = saved.read_bytes()
+        code = "import sys; from pathlib import Path; from model.weights import load_checkpoint, save_checkpoint\n"
+        code += "network, preset = load_checkpoint(Path(sys.argv[1]))\n"
+        code += "save_checkpoint(Path(sys.argv[1]), network, preset, {'recipe': 'another'})"
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(saved)],
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)),
+        )
+        assert done.returncode == 1
+        said = done.stderr.strip().splitlines()[-1]
+        assert f"WeightsError: {saved} cannot be written: File too large" in said
+        assert "What was there before is untouched; free space or choose another folder." in said
+        assert saved.read_bytes() == before
+        assert list(saved.parent.iterdir()) == [saved]
+
+    def test_a_missing_folder_is_named(self, network: CLIPSENet, tmp_path: Path) -> None:
+        with pytest.raises(WeightsError, match=r"absent/a\.safetensors cannot be written: No such file or directory"):
+            save_checkpoint(tmp_path / "absent" / "a.safetensors", network, network.preset)
+
     def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         self, network: CLIPSENet, saved: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -156,10 +195,47 @@ class TestRefusals:
         with pytest.raises(WeightsError, match=r"no weights file at .*absent"):
             read(tmp_path / "absent.safetensors")
 
-    @pytest.mark.parametrize("kept", [0, 5, 1000, -1])
-    def test_a_truncated_file(self, saved: Path, read: Callable[[Path], object], kept: int) -> None:
-        saved.write_bytes(saved.read_bytes()[:kept])
-        with pytest.raises(WeightsError, match="no readable safetensors file"):
+    def test_a_file_truncated_anywhere(self, saved: Path, read: Callable[[Path], object]) -> None:
+        size, start = saved.stat().st_size, header_end(saved)
+        chance = random.Random(3)
+        places = [*range(10), start - 1, start, start + 1, size - 1]
+        places += [chance.randrange(start) for _ in range(20)] + [chance.randrange(size) for _ in range(20)]
+        for place in sorted(places, reverse=True):
+            os.truncate(saved, place)
+            with pytest.raises(WeightsError, match="no readable safetensors file"):
+                read(saved)
+
+    def test_a_header_with_a_flipped_bit_anywhere(self, saved: Path, read: Callable[[Path], object]) -> None:
+        content = bytearray(saved.read_bytes())
+        chance = random.Random(4)
+        start = header_end(saved)
+        metadata = content.index(b'"__metadata__"')
+        places = [*range(8), *range(metadata, metadata + 800, 3), *chance.sample(range(8, start), 100), start - 1]
+        with saved.open("r+b", buffering=0) as file:
+            for place in places:
+                file.seek(place)
+                file.write(bytes([content[place] ^ 1 << chance.randrange(8)]))
+                with pytest.raises(WeightsError):
+                    read(saved)
+                file.seek(place)
+                file.write(content[place : place + 1])
+        read(saved)
+
+    def test_metadata_that_was_rewritten_without_a_new_seal(self, saved: Path, read: Callable[[Path], object]) -> None:
+        with safe_open(saved, framework="pt") as file:
+            metadata = file.metadata()
+        save_file(load_file(saved), saved, metadata={**metadata, "val_r1": "1.0"})
+        with pytest.raises(WeightsError, match="is damaged: its header changed since it was written"):
+            read(saved)
+
+    @pytest.mark.parametrize("version", ["1", "2"])
+    def test_a_seal_cannot_be_dropped(self, saved: Path, read: Callable[[Path], object], version: str) -> None:
+        with safe_open(saved, framework="pt") as file:
+            metadata = file.metadata()
+        dropped = "data_sha256" if version == "1" else "header_sha256"
+        kept = {name: value for name, value in metadata.items() if name != dropped}
+        save_file(load_file(saved), saved, metadata={**kept, "format_version": version})
+        with pytest.raises(WeightsError, match="is damaged: its header changed"):
             read(saved)
 
     def test_a_safetensors_file_of_another_make(self, tmp_path: Path, read: Callable[[Path], object]) -> None:
@@ -179,6 +255,27 @@ class TestRefusals:
 
 
 class TestContent:
+    def test_a_weight_with_a_flipped_bit_is_not_loaded(self, saved: Path) -> None:
+        content = bytearray(saved.read_bytes())
+        chance = random.Random(5)
+        start = header_end(saved)
+        for place in (start, len(content) - 1, *(chance.randrange(start, len(content)) for _ in range(3))):
+            with saved.open("r+b") as file:
+                file.seek(place)
+                file.write(bytes([content[place] ^ 1]))
+            with pytest.raises(WeightsError, match="is damaged: its weights changed since it was written"):
+                load_checkpoint(saved)
+            saved.write_bytes(content)
+        load_checkpoint(saved)
+
+    def test_a_checkpoint_of_the_first_format_has_no_seal_and_is_read(self, network: CLIPSENet, tmp_path: Path) -> None:
+        path = tmp_path / "old.safetensors"
+        metadata = {"format": "clip-senet", "format_version": "1", "preset": network.preset.model_dump_json()}
+        save_file(network.state_dict(), path, metadata=metadata)
+        loaded, _ = load_checkpoint(path)
+        assert torch.equal(loaded.fusion.weight, network.fusion.weight)
+        assert read_metadata(path) == metadata
+
     def test_a_missing_tensor_is_named(self, saved: Path) -> None:
         self._without(saved, "neck.running_mean")
         with pytest.raises(WeightsError, match=r"neck\.running_mean missing, nothing unexpected"):

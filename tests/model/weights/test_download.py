@@ -1,6 +1,5 @@
 """Downloads: what a cut connection, a changed file, a lying or absent server and a full disk leave behind."""
 
-import os
 import random
 import resource
 import subprocess
@@ -285,7 +284,6 @@ class TestDisk:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": "."},
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000)),
         )
         said = done.stderr.strip().splitlines()[-1]
