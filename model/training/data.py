@@ -8,16 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
 
 from model.datasets import Crops
 from model.preprocessing import resize_crop
+from model.training.augmentation import build_augmentation
 from model.training.batches import Draw, DrawSampler
 from model.training.losses import Batch
 from model.training.recipe import Augmentation
 from model.training.seeds import seed_of
 
-_GREY = 0.5
 _MOST_WORKERS = 8
 Sample = tuple[Tensor, int, int]
 
@@ -96,21 +95,6 @@ def build_loader(crops: TrainingCrops, sampler: DrawSampler, workers: int | None
         generator=torch.Generator(),
     )
     return loader
-
-
-def build_augmentation(options: Augmentation, size: int) -> v2.Transform:
-    """The augmentation of one crop: from uint8 (3, size, size) to float in [0, 1] of the same shape."""
-    steps: list[v2.Transform] = [v2.RandomHorizontalFlip(options.flip)]
-    if options.pad:
-        steps += [v2.Pad(options.pad, padding_mode="edge"), v2.RandomCrop(size)]
-    if options.light:
-        steps.append(v2.ColorJitter(brightness=options.light, contrast=options.light))
-    if options.blur:
-        steps.append(v2.RandomApply([v2.GaussianBlur(kernel_size=9, sigma=(0.3, 2.5))], p=options.blur))
-    steps.append(v2.ToDtype(torch.float32, scale=True))
-    if options.erase:
-        steps.append(v2.RandomErasing(p=options.erase, value=_GREY))
-    return v2.Compose(steps)
 
 
 def _leave_signals_to_the_run(_worker: int) -> None:

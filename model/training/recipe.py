@@ -24,20 +24,27 @@ class _Part(BaseModel):
 
 
 class Augmentation(_Part):
-    """How a crop is varied each time it is seen; no colour is changed.
+    """How a crop is varied each time it is seen; see `model.training.augmentation`.
+
+    The paper's recipes leave all but flip, pad and erase at zero.
 
     Attributes:
         flip: Probability of mirroring left and right.
         pad: Pixels added on each side before a random crop of the old size.
-        blur: Probability of a Gaussian blur with deviation 0.3 to 2.5 pixels: lenses, distance and motion.
-        light: Largest relative change of brightness and of contrast: exposure differs between cameras.
+        light: How far exposure, gamma, white balance, saturation and contrast go, as the largest logarithm of the
+            gamma: what differs between cameras.
+        resolution: Probability of fewer pixels, down to 24: distance.
+        blur: Probability of a Gaussian blur with deviation 0.3 to 4 pixels: lenses and motion.
+        noise: Probability of sensor noise, deviation up to 0.06.
         erase: Probability that a rectangle of 2 to 33 % of the area turns grey: something stands in front.
     """
 
     flip: Share = 0.5
     pad: Annotated[int, Field(ge=0)] = 10
-    blur: Share = 0.0
     light: Share = 0.0
+    resolution: Share = 0.0
+    blur: Share = 0.0
+    noise: Share = 0.0
     erase: Share = 0.5
 
 

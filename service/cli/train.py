@@ -50,6 +50,9 @@ def train(
             min=0, help="Processes that read and vary crops. [dim]default: as many as help[/dim]", show_default=False
         ),
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another seed than the recipe's, to see how much is chance.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves torch's default.")] = 0,
     keep: Annotated[
         Literal["best", "last"], typer.Option(help="Whose weights to keep: of the best epoch by mAP, or of the last.")
@@ -115,6 +118,8 @@ def train(
             semantic=initial_semantic,
             random=random_start,
         )
+        if seed is not None:
+            chosen = chosen.model_copy(update={"seed": seed})
         options = Options(
             resume=resume,
             precision=precision,
