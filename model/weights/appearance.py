@@ -75,7 +75,7 @@ _LITE0_BLOCK = {
 }
 
 
-def efficientnet_lite0_state(network: EfficientNet, state: StateDict, source: Path) -> StateDict:
+def efficientnet_lite0_state(network: EfficientNet, state: StateDict, source: str | Path) -> StateDict:
     """The package's tensors by the network's own names.
 
     The package numbers its 16 blocks in one row, timm as (stage, block).

@@ -48,7 +48,7 @@ def load_initial(network: CLIPSENet, part: Part, source: str | Path, store: Weig
     try:
         load_published(module, path)
     except WeightsError as error:
-        found = recognise(read_state(path), path)
+        found = recognise(read_state(path))
         if found is None or found == wanted:
             raise
         raise _another_tower(path, found, wanted, part, network.preset) from error

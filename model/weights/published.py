@@ -34,34 +34,38 @@ def load_published(module: nn.Module, path: Path) -> None:
     load_exactly(module, _own_state(module, read_state(path), path), source=path)
 
 
-def check_release(release: Release, path: Path) -> None:
+def check_release(release: Release, path: Path, *, source: str) -> None:
     """See that a file can be read as tensors only and loads into the tower of its release.
+
+    Args:
+        release: The release.
+        path: The file.
+        source: What messages call it.
 
     Raises:
         WeightsError: It cannot, or was made for another tower.
     """
-    state = read_state(path)
+    state = read_state(path, source=source)
     module = tower_shapes(release.part, release.kind)
     try:
-        check_fit(module, _own_state(module, state, path), source=path)
+        check_fit(module, _own_state(module, state, source), source=source)
     except WeightsError as error:
-        found = recognise(state, path)
+        found = recognise(state)
         if found is None:
             raise
-        raise WeightsError(f"{path} holds {found}, but {release.name} is {release.kind}.") from error
+        raise WeightsError(f"{source} holds {found}, but {release.name} is {release.kind}.") from error
 
 
-def recognise(state: StateDict, path: Path) -> str | None:
+def recognise(state: StateDict) -> str | None:
     """The preset's name of the tower that a published file was made for, None where it fits none.
 
     Args:
         state: The file's tensors by their published names.
-        path: The file, for messages.
     """
     for part, kind in _kinds():
         module = tower_shapes(part, kind)
         try:
-            check_fit(module, _own_state(module, state, path), source=path)
+            check_fit(module, _own_state(module, state, ""), source="")
         except WeightsError:
             continue
         return kind
@@ -76,11 +80,11 @@ def tower_shapes(part: Part, kind: str) -> nn.Module:
         return cast("nn.Module", build_tower(Semantic(tower=cast("TowerName", kind)), TRAINED_AT))
 
 
-def _own_state(module: nn.Module, state: StateDict, path: Path) -> StateDict:
+def _own_state(module: nn.Module, state: StateDict, source: str | Path) -> StateDict:
     if isinstance(module, VisionTransformer):
-        return tinyclip_state(module, state, path)
+        return tinyclip_state(module, state, source)
     if isinstance(module, EfficientNet):
-        return efficientnet_lite0_state(module, state, path)
+        return efficientnet_lite0_state(module, state, source)
     return ibn_net_state(state)
 
 

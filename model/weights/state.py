@@ -14,15 +14,17 @@ from model.errors import WeightsError
 StateDict = dict[str, Tensor]
 
 
-def read_state(path: Path) -> StateDict:
+def read_state(path: Path, *, source: str | Path | None = None) -> StateDict:
     """Tensors by name of a published weights file, without running code from it.
 
     Args:
         path: A .safetensors file, or a PyTorch file that holds a state dict or a dict with one under "state_dict".
+        source: What messages call it; None means by its path.
 
     Raises:
         WeightsError: The file is missing, damaged, or holds other things than tensors.
     """
+    called = path if source is None else source
     if not path.is_file():
         raise WeightsError(f"There is no weights file at {path}.")
     try:
@@ -33,17 +35,17 @@ def read_state(path: Path) -> StateDict:
         )
     except Exception as error:  # a damaged pickle raises nearly anything
         raise WeightsError(
-            f"{path} cannot be read as tensors only ({_reason(error)}): "
+            f"{called} cannot be read as tensors only ({_reason(error)}): "
             "fetch it again, or save its state dict as safetensors."
         ) from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict) or not content or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"{path} holds no state dict (tensors by name): save the module's state_dict() instead.")
+        raise WeightsError(f"{called} holds no state dict (tensors by name): save the module's state_dict() instead.")
     return dict(content)
 
 
-def load_exactly(module: nn.Module, state: Mapping[str, Tensor], *, source: Path) -> None:
+def load_exactly(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
     """Load a state dict that must have every tensor of the module, no other, and the same shapes.
 
     Args:
@@ -58,7 +60,7 @@ def load_exactly(module: nn.Module, state: Mapping[str, Tensor], *, source: Path
     module.load_state_dict(state, strict=False)
 
 
-def check_fit(module: nn.Module, state: Mapping[str, Tensor], *, source: Path) -> None:
+def check_fit(module: nn.Module, state: Mapping[str, Tensor], *, source: str | Path) -> None:
     """Compare names and shapes of a state dict with a module's, which may be on the device "meta"; see `load_exactly`.
 
     Raises:

@@ -135,7 +135,7 @@ class WeightsStore:
                 f"{digest[:_SHOWN]}... now. If you trust the new file, remove {self._record_path(release.name)} and "
                 "run the command again."
             )
-        check_release(release, candidate)
+        check_release(release, candidate, source=origin)
         return Record(
             name=release.name,
             file=f"{release.name}-{digest[:8]}{candidate.suffix}",

@@ -48,7 +48,7 @@ def load_tinyclip(tower: VisionTransformer, path: Path) -> None:
     load_exactly(tower, tinyclip_state(tower, read_state(path), path), source=path)
 
 
-def tinyclip_state(tower: VisionTransformer, state: StateDict, source: Path) -> StateDict:
+def tinyclip_state(tower: VisionTransformer, state: StateDict, source: str | Path) -> StateDict:
     """The image tower's tensors of a TinyCLIP file by the tower's own names, position embeddings resized to its grid.
 
     Args:
@@ -66,7 +66,7 @@ def tinyclip_state(tower: VisionTransformer, state: StateDict, source: Path) -> 
     return own
 
 
-def resize_positions(positions: Tensor, side: int, *, source: Path) -> Tensor:
+def resize_positions(positions: Tensor, side: int, *, source: str | Path) -> Tensor:
     """Resize position embeddings to another square grid, bicubic with antialiasing; the CLS row is kept.
 
     Args:
@@ -94,23 +94,23 @@ def resize_positions(positions: Tensor, side: int, *, source: Path) -> Tensor:
     return torch.cat((positions[:1].float(), resized.reshape(positions.shape[1], -1).T))
 
 
-def _own_names(state: StateDict, path: Path) -> StateDict:
+def _own_names(state: StateDict, source: str | Path) -> StateDict:
     if any(name.startswith(_AUTO) for name in state):
         raise WeightsError(
-            f"{path} is one of TinyCLIP's 'auto' checkpoints, whose layers are pruned to different sizes: "
+            f"{source} is one of TinyCLIP's 'auto' checkpoints, whose layers are pruned to different sizes: "
             "use a manual one (ViT-8M/16, ViT-39M/16, ViT-40M/32 or ViT-61M/32)."
         )
     if any(name.startswith(_RELEASED) for name in state):
         return {name.removeprefix(_RELEASED): value for name, value in state.items() if name.startswith(_RELEASED)}
     if any(name.startswith(_HUGGING_FACE) for name in state):
-        return _from_hugging_face(state, path)
+        return _from_hugging_face(state, source)
     raise WeightsError(
-        f"{path} is in no known layout of TinyCLIP: expected names that start with {_RELEASED} (released files) "
+        f"{source} is in no known layout of TinyCLIP: expected names that start with {_RELEASED} (released files) "
         f"or {_HUGGING_FACE} (Hugging Face copies)."
     )
 
 
-def _from_hugging_face(state: StateDict, path: Path) -> StateDict:
+def _from_hugging_face(state: StateDict, source: str | Path) -> StateDict:
     vision = {
         name.removeprefix(_HUGGING_FACE): value for name, value in state.items() if name.startswith(_HUGGING_FACE)
     }
@@ -124,7 +124,7 @@ def _from_hugging_face(state: StateDict, path: Path) -> StateDict:
                 parts = [vision[f"{block}.self_attn.{part}_proj.{kind}"] for part in "qkv"]
                 own[f"{_renamed(block + '.')}attn.in_proj_{kind}"] = torch.cat(parts)
     except KeyError as error:
-        raise WeightsError(f"{path} lacks {error}: fetch it again.") from error
+        raise WeightsError(f"{source} lacks {error}: fetch it again.") from error
     return own
 
 

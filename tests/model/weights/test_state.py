@@ -68,7 +68,5 @@ def test_the_reason_is_said_without_advice_to_run_the_files_code(tmp_path: Path,
         (tmp_path / "a.pt").write_bytes(content)
     else:
         torch.save(content, tmp_path / "a.pt")
-    with pytest.raises(
-        WeightsError, match=rf"tensors only \({reason}\): fetch it again, or save its state dict as saf"
-    ):
+    with pytest.raises(WeightsError, match=rf"tensors only \({reason}\): fetch it again, or save its state dict"):
         read_state(tmp_path / "a.pt")

@@ -91,7 +91,7 @@ class TestFetching:
         self, store: WeightsStore, server: FileServer
     ) -> None:
         server.content, good = b"<html>Please log in</html>", server.content
-        with pytest.raises(WeightsError, match=r"cannot be read as tensors only.* It was not kept"):
+        with pytest.raises(WeightsError, match=r"/file\.pt cannot be read as tensors only.* It was not kept"):
             fetch("small", store, quiet)
         assert names(store) == []
         server.content = good
@@ -102,7 +102,7 @@ class TestFetching:
         self, store: WeightsStore, server: FileServer, resnet50_file: bytes
     ) -> None:
         server.content = resnet50_file
-        with pytest.raises(WeightsError, match=r"holds resnet50_ibn_a, but small is ViT-8M/16"):
+        with pytest.raises(WeightsError, match=r"/file\.pt holds resnet50_ibn_a, but small is ViT-8M/16"):
             fetch("small", store, quiet)
         assert names(store) == []
 
@@ -218,7 +218,7 @@ class TestImporting:
     ) -> None:
         kept = fetch("small", store, quiet)
         (tmp_path / "other.pth").write_bytes(resnet50_file)
-        with pytest.raises(WeightsError, match="holds resnet50_ibn_a, but small is ViT-8M/16"):
+        with pytest.raises(WeightsError, match=r"/other\.pth holds resnet50_ibn_a, but small is ViT-8M/16"):
             store.import_file("small", tmp_path / "other.pth")
         assert store.path("small") == kept
 
