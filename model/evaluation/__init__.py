@@ -1,7 +1,7 @@
 """Evaluation of retrieval: rankings under the field's rules, score statistics, simple baselines."""
 
 from model.evaluation.baselines import ColourHistogram, ImageNetCnn
-from model.evaluation.embed import Embedded, ImageEmbedder, embed_crops, embed_test
+from model.evaluation.embed import Embedded, ImageEmbedder, embed_crops, embed_test, is_one_list
 from model.evaluation.evaluation import Evaluation, evaluate, evaluate_embedded
 from model.evaluation.protocol import CrossCamera, evaluate_cross_camera
 from model.evaluation.ranking import EvaluationError, Ranking, rank_queries
@@ -25,5 +25,6 @@ __all__ = [
     "evaluate",
     "evaluate_cross_camera",
     "evaluate_embedded",
+    "is_one_list",
     "rank_queries",
 ]

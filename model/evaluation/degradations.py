@@ -18,7 +18,7 @@ from model.evaluation.evaluation import Evaluation, evaluate_embedded
 
 Kind = Literal["shrink", "blur", "darken"]
 
-UNITS = {"shrink": "px", "blur": "%", "darken": "stops"}
+UNITS = {"shrink": "px", "blur": "%", "darken": "EV"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,14 @@ def embed_test(
         EvaluationError: An embedding is not finite or not of unit length.
     """
     gallery = embed_crops(embedder, test.gallery, batch, advance)
-    if test.query.items == test.gallery.items:
+    if is_one_list(test):
         return Embedded(gallery, gallery)
     return Embedded(embed_crops(embedder, test.query, batch, advance), gallery)
+
+
+def is_one_list(test: RetrievalTest) -> bool:
+    """Whether queries and gallery are the same crops, which then are embedded once."""
+    return test.query.items == test.gallery.items
 
 
 def embed_crops(

@@ -6,6 +6,7 @@ import typer
 
 from service import __version__
 from service.cli.demo import demo
+from service.cli.evaluate import evaluate
 from service.cli.ingest import ingest
 from service.cli.search import search
 from service.cli.serve import ServeCommand, serve
@@ -44,4 +45,5 @@ app.command(no_args_is_help=True)(ingest)
 app.command(no_args_is_help=True)(search)
 app.command(no_args_is_help=True)(train)
 app.command()(demo)
+app.command(no_args_is_help=True)(evaluate)
 app.add_typer(weights)

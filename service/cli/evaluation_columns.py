@@ -50,7 +50,10 @@ def _camera_normalization(gallery: NDArray[np.float32], cameras: NDArray[np.str_
     ) -> NDArray[np.float64]:
         rows = np.vstack([query, best])
         normalized = normalized_embeddings(
-            rows, [camera, *best_cameras.tolist()], statistics, **SETTINGS["camera_normalization"]
+            rows,
+            [name or None for name in (camera, *best_cameras.tolist())],
+            statistics,
+            **SETTINGS["camera_normalization"],
         ).astype(np.float64)
         scores: NDArray[np.float64] = normalized[1:] @ normalized[0]
         return scores

@@ -85,6 +85,6 @@ def test_each_degradation_is_measured_on_queries_alone_and_on_all_crops(test_on_
         mixed = evaluate_embedded(Embedded(rows, plain.gallery), test_on_disk)
         assert one.queries.figures() == mixed.figures()
     dark = found[-1]
-    assert str(dark.degradation) == "darken 3 stops"
+    assert str(dark.degradation) == "darken 3 EV"
     # A histogram of colours meets dark queries and a bright gallery at a loss; dark crops all over much less so.
     assert dark.queries.figures()["all"]["mAP"] < dark.everything.figures()["all"]["mAP"]
