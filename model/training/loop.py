@@ -19,7 +19,7 @@ from model.training.interruption import Interrupted, Interruption
 from model.training.keeper import Figures, Keeper
 from model.training.machine import describe_machine, peak_memory, versions
 from model.training.memory import memory_explained
-from model.training.metrics import Metrics
+from model.training.metrics import Metrics, writer_errors_once
 from model.training.options import Options
 from model.training.ranks import Advance, Ranks
 from model.training.recipe import Recipe
@@ -80,7 +80,7 @@ def train(
     lists = Lists(learn, test, f"{data.name} {test.name}", held_out=data.test_names[0] == "val")
     with memory_explained():
         loop = _Loop(recipe, lists, out, options or Options(), console or Console(quiet=True))
-        with loop.interruption.watched():
+        with loop.interruption.watched(), writer_errors_once():
             figures = loop.run()
     return Outcome(loop.folder.kept, loop.kept, figures, loop.progress.history)
 
@@ -91,7 +91,7 @@ class _Loop:
     def __init__(self, recipe: Recipe, lists: Lists, out: Path, options: Options, console: Console) -> None:
         self.recipe, self.lists, self.options = recipe, lists, options
         self.folder = RunFolder(out, recipe.name)
-        resumed = self.folder.open(resume=options.resume)
+        self.resumed = self.folder.open(resume=options.resume)
         self.fabric = open_fabric(options.precision, options.devices)
         self.interruption = Interruption()
         self.ranks = Ranks(self.fabric, self.interruption)
@@ -105,7 +105,7 @@ class _Loop:
             accumulate=options.accumulate,
             keep=options.keep,
         )
-        state = load_state(self.folder.state) if resumed else None
+        state = load_state(self.folder.state) if self.resumed else None
         if state:
             self.identity.refuse_other(state.identity, out)
         self.engine = Engine(recipe, preset, lists.learn, options, self.fabric)
@@ -127,7 +127,8 @@ class _Loop:
         self.ranks.barrier()  # before anything is written, every rank has seen that nothing is in the way
         if self.ranks.first:
             self.folder.clear_leftovers()
-            self._save()
+            if not self.resumed:
+                self._save()
             self.metrics.replay(self.progress)
         for epoch in range(self.progress.epoch, self.recipe.epochs + 1):
             self._epoch(epoch)

@@ -90,9 +90,16 @@ class Objective(nn.Module):
         """The terms' names, in order."""
         return tuple(self.terms)
 
-    def parts(self) -> dict[str, nn.Module]:
-        """What of the terms is trained, by the names that a recipe's learning rates use."""
-        return {name: module for term in self.terms.values() for name, module in term.named_children()}
+    def parts(self) -> dict[str, nn.Module | nn.Parameter]:
+        """What of the terms is trained, by the names that a recipe's learning rates use; no two terms share a name."""
+        parts: dict[str, nn.Module | nn.Parameter] = {}
+        for term in self.terms.values():
+            for name, part in (*term.named_children(), *term.named_parameters(recurse=False)):
+                if name in parts:
+                    raise ValueError(f"two terms of the loss have a part called {name}")
+                if isinstance(part, nn.Parameter) or next(part.parameters(), None) is not None:
+                    parts[name] = part
+        return parts
 
     def forward(self, features: Features, labels: Tensor, crops: Tensor) -> dict[str, Tensor]:
         """The value of each term, by name, and their weighted sum as "total"; scalars.
@@ -103,14 +110,15 @@ class Objective(nn.Module):
             crops: Position of each crop in the list learned from, shape (N,).
         """
         with torch.autocast(labels.device.type, enabled=False):
-            whole = Features(*(part.float() for part in features))
+            whole = Features(*(rows if rows is None else rows.float() for rows in features))
             values = {name: cast("Term", term)(whole, labels, crops) for name, term in self.terms.items()}
         weighted = [self._weights.get(name, 1.0) * value for name, value in values.items()]
         return {**values, "total": torch.stack(weighted).sum()}
 
 
-def paper_objective(classifier: Classifier, label_smoothing: float, temperature: float) -> Objective:
-    """The paper's loss: cross-entropy and supervised contrastive loss, one to one."""
-    return Objective(
-        {"identity": IdentityTerm(classifier, label_smoothing), "contrastive": ContrastiveTerm(temperature)}
-    )
+def paper_objective(
+    classifier: Classifier, label_smoothing: float, temperature: float, more: Mapping[str, nn.Module] | None = None
+) -> Objective:
+    """The paper's loss: cross-entropy and supervised contrastive loss, one to one; `more` terms beside, as heavy."""
+    paper = {"identity": IdentityTerm(classifier, label_smoothing), "contrastive": ContrastiveTerm(temperature)}
+    return Objective({**paper, **(more or {})})

@@ -5,7 +5,9 @@ twice and none is missing, however it was ended.
 """
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightning_fabric.loggers.csv_logs import CSVLogger
@@ -13,6 +15,22 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from model.training.errors import TrainingError
 from model.training.state import Progress
+
+
+@contextmanager
+def writer_errors_once() -> Iterator[None]:
+    """Keep TensorBoard's writing thread from printing what it also hands to whoever writes next."""
+    before = threading.excepthook
+
+    def unless_handed_over(failure: threading.ExceptHookArgs) -> None:
+        if getattr(failure.thread, "exception", None) is not failure.exc_value:
+            before(failure)
+
+    threading.excepthook = unless_handed_over
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class Metrics:
@@ -75,7 +93,7 @@ class Metrics:
 
     def _epoch(self, row: Mapping[str, float]) -> None:
         step = int(row["step"])
-        self._csv.log_metrics(dict(row), step)
+        self._csv.log_metrics({**row, "epoch": int(row["epoch"])}, step)
         self._csv.save()
         shown = {f"epoch/{name}": value for name, value in row.items() if name not in {"epoch", "step"}}
         self._tensorboard.log_metrics(shown, step)

@@ -1,4 +1,3 @@
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -6,44 +5,79 @@ import torch
 
 from model.datasets import Crops
 from model.training import Recipe
-from model.training.data import TrainingData, build_augmentation
+from model.training.batches import Draw, DrawSampler, EpochBatches
+from model.training.data import TrainingCrops, build_augmentation, build_loader
+from model.training.losses import Batch
 from model.training.recipe import Augmentation
 
 MakeCrops = Callable[..., Crops]
 MakeRecipe = Callable[..., Recipe]
+PLENTY = 2**30
 
 
-def test_an_epoch_takes_k_crops_of_every_vehicle_once(make_crops: MakeCrops, make_recipe: MakeRecipe) -> None:
-    data = TrainingData(make_crops(10), 32, make_recipe(identities_per_batch=4))
-    batches = list(data.epoch())
-    assert len(batches) == data.batches == 3
-    assert [len(labels) for _, labels in batches] == [8, 8, 4]
-    seen = Counter(label for _, labels in batches for label in labels.tolist())
-    assert seen == dict.fromkeys(range(10), 2)
-    for images, labels in batches:
-        assert images.shape == (len(labels), 3, 32, 32)
-        assert 0 <= images.min() < images.max() <= 1
-        assert set(Counter(labels.tolist()).values()) == {2}, "every crop has a positive in its batch"
+def test_a_sample_is_the_varied_crop_with_its_class_and_position(make_crops: MakeCrops) -> None:
+    crops = TrainingCrops(make_crops(3), 32, Augmentation(flip=0, pad=0, erase=0), seed=1, budget=PLENTY)
+    image, label, position = crops[Draw(1, 0, 4)]
+    assert (label, position) == (2, 4)
+    torch.testing.assert_close(image, crops.image(4).float() / 255)
+    assert len(crops) == 6
 
 
-def test_a_last_batch_of_one_vehicle_is_left_out(make_crops: MakeCrops, make_recipe: MakeRecipe) -> None:
-    data = TrainingData(make_crops(9), 32, make_recipe(identities_per_batch=4))
-    assert [len(labels) for _, labels in data.epoch()] == [8, 8]
+def test_what_is_done_to_a_crop_follows_from_seed_epoch_and_place_alone(make_crops: MakeCrops) -> None:
+    crops = TrainingCrops(make_crops(3), 32, Augmentation(), seed=1, budget=PLENTY)
+    first = crops[Draw(1, 7, 4)][0]
+    torch.rand(3)
+    crops[Draw(1, 8, 5)]
+    assert torch.equal(crops[Draw(1, 7, 4)][0], first)
+    other = TrainingCrops(make_crops(3), 32, Augmentation(), seed=2, budget=PLENTY)
+    for changed in (crops[Draw(2, 7, 4)][0], crops[Draw(1, 9, 4)][0], other[Draw(1, 7, 4)][0]):
+        assert not torch.equal(changed, first)
+
+
+def test_the_global_generator_is_left_alone(make_crops: MakeCrops) -> None:
+    crops = TrainingCrops(make_crops(3), 32, Augmentation(), seed=1, budget=PLENTY)
+    before = torch.get_rng_state()
+    crops[Draw(1, 7, 4)]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def batches(crops: TrainingCrops, recipe: Recipe, workers: int) -> list[Batch]:
+    sampler = DrawSampler(EpochBatches(crops.labels, recipe), each=2, accumulate=1, rank=0, ranks=1)
+    sampler.start(2, 1)
+    return list(build_loader(crops, sampler, workers, gpu=False))
+
+
+def test_crops_from_memory_from_files_and_from_workers_are_the_same(
+    make_crops: MakeCrops, make_recipe: MakeRecipe
+) -> None:
+    recipe = make_recipe(identities_per_batch=4)
+    held, read = (TrainingCrops(make_crops(10), 32, Augmentation(), seed=1, budget=budget) for budget in (PLENTY, 100))
+    assert held.in_memory
+    assert not read.in_memory
+    expected = batches(held, recipe, workers=0)
+    assert [len(batch.labels) for batch in expected] == [8, 4]
+    for found in (batches(read, recipe, workers=0), batches(read, recipe, workers=2)):
+        for one, other in zip(found, expected, strict=True):
+            for tensor, reference in zip(one, other, strict=True):
+                assert torch.equal(tensor, reference)
+    assert expected[0].images.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(expected[0].labels, torch.from_numpy(held.labels)[expected[0].crops])
 
 
 def test_both_crops_of_a_vehicle_are_drawn_not_one_twice(make_crops: MakeCrops, make_recipe: MakeRecipe) -> None:
-    recipe = make_recipe(augmentation={"flip": 0, "pad": 0, "erase": 0})
-    data = TrainingData(make_crops(4), 32, recipe)
-    images, labels = next(data.epoch())
+    crops = TrainingCrops(make_crops(4), 32, Augmentation(flip=0, pad=0, erase=0), seed=1, budget=PLENTY)
+    sampler = DrawSampler(EpochBatches(crops.labels, make_recipe()), each=2, accumulate=1, rank=0, ranks=1)
+    (batch,) = build_loader(crops, sampler, 0, gpu=False)
     for label in range(4):
-        one, other = images[labels == label]
+        one, other = batch.images[batch.labels == label]
         assert not torch.equal(one, other)
 
 
-def test_epochs_differ_in_order(make_crops: MakeCrops, make_recipe: MakeRecipe) -> None:
-    data = TrainingData(make_crops(10), 32, make_recipe())
-    orders = {tuple(torch.cat([labels for _, labels in data.epoch()]).tolist()) for _ in range(3)}
-    assert len(orders) == 3
+def test_all_crops_as_they_are_come_in_parts(make_crops: MakeCrops) -> None:
+    crops = TrainingCrops(make_crops(5), 32, Augmentation(), seed=1, budget=100)
+    parts = list(crops.images(batch=4))
+    assert [len(part) for part in parts] == [4, 4, 2]
+    assert torch.equal(torch.cat(parts)[7], crops.image(7))
 
 
 def test_without_augmentation_the_crop_stays_as_it_is() -> None:

@@ -61,12 +61,14 @@ def test_the_network_starts_as_the_discriminant_of_its_own_appearance_features(t
     # Random running statistics, so that the features of an untrained network are more than noise about zero.
     images = torch.randint(0, 256, (20, 3, 32, 32), dtype=torch.uint8)
     labels = torch.arange(10).repeat_interleave(2)
-    start_discriminant(network, classifier, images, labels, DiscriminantStart(shrinkage=1.0, semantic_gain=1e-6))
+    start_discriminant(
+        network, classifier, images.split(6), labels, DiscriminantStart(shrinkage=1.0, semantic_gain=1e-6)
+    )
     network.eval()
     with torch.no_grad():
         both = torch.cat((images, images.flip(3))).float() / 255
         features = network.appearance(network.normalize_appearance(both)).double()
-        raw, neck = network(both)
+        raw, neck, _ = network(both)
     classes = torch.cat((labels, labels))
     mean, projection = discriminant(features, classes, 32, 1.0)
     expected = (features - mean) @ projection.T
