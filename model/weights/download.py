@@ -63,13 +63,14 @@ def download(url: str, part: Path, on_progress: OnProgress) -> None:
         WeightsError: The disk is full or cannot be written.
     """
     with _client() as client:
-        failures = 0
+        failures = furthest = 0
         while True:
-            before = _size(part)
             try:
                 _attempt(client, url, part, on_progress)
             except (httpx.RequestError, _InterruptedError) as error:
-                failures = 1 if _size(part) > before else failures + 1
+                # Not against the attempt before: one that begins anew always gets further than nothing.
+                failures = 1 if _size(part) > furthest else failures + 1
+                furthest = max(furthest, _size(part))
                 if failures >= _PATIENCE:
                     raise TransferError(_why(url, part, error)) from error
                 time.sleep(_PAUSE_S)

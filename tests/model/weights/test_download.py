@@ -215,8 +215,9 @@ class TestRefusals:
             fetch(server, part)
         assert len(server.requests) == 3
 
-    def test_a_server_that_announces_more_than_it_sends(self, server: FileServer, part: Path) -> None:
-        server.announced, server.ranges = len(CONTENT) + 5, False
+    @pytest.mark.parametrize("ranges", [True, False])
+    def test_a_server_that_announces_more_than_it_sends(self, server: FileServer, part: Path, *, ranges: bool) -> None:
+        server.announced, server.ranges = len(CONTENT) + 5, ranges
         with pytest.raises(
             TransferError, match=r"broke off .* 0\.3 of 0\.3 MB are here and kept: run the command again"
         ):
