@@ -13,7 +13,7 @@ NAMES = ("manifest.csv", "manifest.parquet")
 """A folder that holds one of them is read by it."""
 
 _EITHER = (("vehicle", "vehicle_id"), ("camera", "camera_id"), ("caption", "description"))
-_COLUMNS = ("file", *(name for names in _EITHER for name in names), "type", "split")
+_COLUMNS = ("file", *(name for names in _EITHER for name in names), "facing", "type", "split")
 _EXPECTED = (
     "file, vehicle (or vehicle_id), and where known camera (or camera_id), type, caption (or description), split"
 )
@@ -28,8 +28,9 @@ def open_manifest(folder: Path, manifest: Path) -> MarkedDataset:
     Args:
         folder: What the column `file` is relative to.
         manifest: CSV in UTF-8 with a header, or Parquet where the name ends in `.parquet`. Columns: `file`; `vehicle`
-            or `vehicle_id`; and optionally `camera` or `camera_id`, `type`, `caption` or `description`, and `split`
-            (train, val, query, gallery). Other columns are passed over.
+            or `vehicle_id`; and optionally `camera` or `camera_id`, `type`, `caption` or `description`, `facing`
+            (front, rear ...; it becomes part of the caption), and `split` (train, val, query, gallery). Other columns
+            are passed over.
     """
     return MarkedDataset(folder, str(manifest), lambda: _read(folder, manifest))
 
@@ -75,9 +76,9 @@ def _marked(folder: Path, row: Row, place: str) -> MarkedCrop:
     split = next((known for known in SPLITS if known == mark), None)
     if mark and split is None:
         raise DatasetError(f"{place} has the split {mark!r}; expected one of {', '.join(SPLITS)}.")
-    crop = LabelledCrop(
-        folder / row["file"], said["vehicle"], said["camera"], row.get("type") or None, said["caption"] or None
-    )
+    seen = f"{row['facing']} view" if row.get("facing") else ""
+    caption = ", ".join(filter(None, (said["caption"], seen)))
+    crop = LabelledCrop(folder / row["file"], said["vehicle"], said["camera"], row.get("type") or None, caption or None)
     return MarkedCrop(crop, split)
 
 

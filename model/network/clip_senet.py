@@ -20,10 +20,12 @@ class Features(NamedTuple):
     Attributes:
         raw: T of Eq. 5, shape (N, D); the supervised contrastive loss reads it.
         neck: BNNeck(T), shape (N, D); the classifier reads it, and retrieval by default.
+        semantic: T_s, shape (N, 512), which captions are compared with in training; None without the semantic branch.
     """
 
     raw: Tensor
     neck: Tensor
+    semantic: Tensor | None = None
 
 
 class CLIPSENet(nn.Module):
@@ -79,10 +81,10 @@ class CLIPSENet(nn.Module):
             raise InputError(
                 f"Preset {self.preset.name} takes images of shape (N, 3, {size}, {size}), not {tuple(images.shape)}."
             )
-        raw = self._embedding(images)
+        raw, semantic = self._embedding(images)
         side = self._camera_rows(cameras, views)
         raw = raw if side is None else raw + side
-        return Features(raw=raw, neck=self.neck(raw))
+        return Features(raw, self.neck(raw), semantic)
 
     def embed(self, images: Tensor, cameras: Tensor | None = None, views: Tensor | None = None) -> Tensor:
         """Unit-length embeddings for retrieval by cosine, float32, shape (N, D); arguments as in `forward`."""
@@ -90,14 +92,14 @@ class CLIPSENet(nn.Module):
         chosen = features.neck if self.preset.retrieval == "neck" else features.raw
         return F.normalize(chosen.float(), dim=1)
 
-    def _embedding(self, images: Tensor) -> Tensor:
-        """T of Eq. 5, or what the preset leaves of it."""
+    def _embedding(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """T of Eq. 5, or what the preset leaves of it, and T_s."""
         appearance = self.appearance(self.normalize_appearance(images))
         if self.semantic is None or self.normalize_semantic is None:
-            return cast("Tensor", self.fusion(appearance))
+            return self.fusion(appearance), None
         semantic = self.semantic(self.normalize_semantic(self._resize_semantic(images)))
         fused: Tensor = self.fusion(torch.cat((semantic, appearance), dim=1))
-        return fused if self.afem is None else fused + self.afem(semantic)
+        return (fused if self.afem is None else fused + self.afem(semantic)), semantic
 
     def _resize_semantic(self, images: Tensor) -> Tensor:
         size = self.preset.semantic_size

@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 from model.datasets import Crops
 from model.presets import Preset
 from model.training.batches import DrawSampler, EpochBatches
+from model.training.captions import CaptionTerm
 from model.training.data import TrainingCrops, build_loader
 from model.training.devices import share_statistics
 from model.training.errors import TrainingError
@@ -67,7 +68,8 @@ class Engine:
         crops = TrainingCrops(learn, preset.image_size, recipe.augmentation, recipe.seed, options.cache_bytes)
         classifier = build_classifier(recipe, network, crops)
         self.network = share_statistics(network, fabric)
-        objective = paper_objective(classifier, recipe.label_smoothing, recipe.temperature)
+        captions = {"captions": CaptionTerm([crop.caption for crop in learn])} if recipe.captions else {}
+        objective = paper_objective(classifier, recipe.label_smoothing, recipe.temperature, captions)
         self.terms = objective.names
         self._raw = Learner(self.network, objective, fabric, freeze(recipe, self.network))
         self._learner, self._optimiser = fabric.setup(self._raw, build_optimiser(recipe, self._raw.parts()))

@@ -11,8 +11,8 @@ from model.errors import ModelError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
-Part = Literal["appearance", "semantic", "afem", "fusion", "neck", "camera_table", "classifier"]
-"""What has a learning rate of its own: the network's parts by their names, and the identity classifier."""
+Part = Literal["appearance", "semantic", "afem", "fusion", "neck", "camera_table", "classifier", "text"]
+"""What has a learning rate of its own: the network's parts by their names, the identity classifier, the text tower."""
 
 
 class RecipeError(ModelError):
@@ -129,6 +129,7 @@ class Recipe(_Part):
         fixed_statistics: Modules by name whose BatchNorms keep their initial running statistics and use them.
         label_smoothing: Of the cross-entropy.
         temperature: Of the supervised contrastive loss.
+        captions: Whether T_s is also held against the crops' captions, see `model.training.captions`.
         augmentation: How crops are varied.
         evaluate_every: Epochs between two evaluations; the start and the last epoch are always evaluated.
     """
@@ -152,6 +153,7 @@ class Recipe(_Part):
     fixed_statistics: tuple[str, ...] = ()
     label_smoothing: Share = 0.1
     temperature: Positive = 0.07
+    captions: bool = False
     augmentation: Augmentation = Augmentation()
     evaluate_every: Annotated[int, Field(ge=1)] = 1
 

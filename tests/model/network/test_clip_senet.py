@@ -82,7 +82,7 @@ class TestForward:
         network = CLIPSENet(make_preset(base)).eval()
         images = torch.rand(2, 3, 64, 64)
         with torch.inference_mode():
-            raw, neck = network(images)
+            raw, neck, _ = network(images)
             embeddings = network.embed(images)
         assert raw.shape == neck.shape == embeddings.shape == (2, dimension)
         assert embeddings.dtype == torch.float32
@@ -175,7 +175,7 @@ def test_equation_5_worked_by_hand(make_preset: MakePreset) -> None:
     network.neck.get_buffer("running_var").fill_(4 - 1e-5)
     nn.init.constant_(network.neck.weight, 3)
     with torch.inference_mode():
-        raw, neck = network(torch.rand(1, 3, 64, 64))
+        raw, neck, _ = network(torch.rand(1, 3, 64, 64))
     torch.testing.assert_close(raw, torch.tensor([[2.5, 6.0, 0.0, -3.0]]))
     torch.testing.assert_close(neck, torch.tensor([[2.25, 7.5, -1.5, -6.0]]))
 
@@ -204,7 +204,7 @@ class TestAblation:
 def test_gradients_reach_every_part(make_preset: MakePreset, base: str, variant: str) -> None:
     network = CLIPSENet(make_preset(base, afem={"variant": variant, "groups": 4})).train()
     classifier = Classifier(network.preset.embedding_dim, 3)
-    raw, neck = network(torch.rand(4, 3, 64, 64))
+    raw, neck, _ = network(torch.rand(4, 3, 64, 64))
     similarities = F.normalize(raw) @ F.normalize(raw).T
     (F.cross_entropy(classifier(neck), torch.tensor([0, 1, 2, 0])) + similarities.square().sum()).backward()
     learned = {name: p for name, p in network.named_parameters() if name != "neck.bias"}
