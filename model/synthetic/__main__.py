@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from model.synthetic.camera import FACINGS
 from model.synthetic.generation import generate, plan
+from model.synthetic.veri_layout import arrange_as_veri776
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         with Progress(*columns, console=console) as progress:
             task = progress.add_task("rendering", total=crops)
-            generate(
+            rows = generate(
                 options.out,
                 options.identities,
                 options.cameras,
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 on_crop=lambda _: progress.advance(task),
                 **recording,
             )
+        if options.layout == "veri776":
+            arrange_as_veri776(options.out, rows)
     except (ValueError, OSError, RuntimeError) as error:
         console.print(f"[red]error:[/red] {error}")
         return 2
@@ -71,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--passes", type=int, help="cameras that a vehicle passes, drawn anew for each (default: all of them)"
+    )
+    parser.add_argument(
+        "--layout",
+        choices=("manifest", "veri776"),
+        default="manifest",
+        help="manifest.csv beside the crops (default), or the folders and lists of VeRi-776",
     )
     return parser
 

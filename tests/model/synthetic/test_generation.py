@@ -31,6 +31,23 @@ class TestPlan:
         }
         assert len({row.file for row in rows}) == len(rows)
 
+    def test_a_vehicle_may_pass_some_of_the_cameras(self) -> None:
+        rows = plan(40, 30, 1, passes=3)
+        routes = defaultdict(set)
+        for row in rows:
+            routes[row.vehicle_id].add(row.camera_id)
+        assert {len(route) for route in routes.values()} == {3}
+        assert len({camera for route in routes.values() for camera in route}) > 25
+
+    def test_many_cameras_lead_past_midnight(self) -> None:
+        days = {(datetime.fromisoformat(row.captured_at) - FIRST_DAY).days for row in plan(60, 60, 1)}
+        assert days == {0, 1, 2}
+
+    @pytest.mark.parametrize("passes", [0, 4])
+    def test_passes_beyond_the_cameras_are_refused(self, passes: int) -> None:
+        with pytest.raises(ValueError, match=r"passes must lie between 1 and the number of cameras \(3\)"):
+            plan(2, 3, 1, passes=passes)
+
     def test_times_are_rfc_3339_within_two_days(self) -> None:
         for row in plan(20, 2, 0):
             assert row.captured_at.endswith("Z")
