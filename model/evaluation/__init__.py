@@ -3,14 +3,12 @@
 from model.evaluation.baselines import ColourHistogram, ImageNetCnn
 from model.evaluation.embed import Embedded, ImageEmbedder, embed_crops, embed_test, is_one_list
 from model.evaluation.evaluation import Evaluation, evaluate, evaluate_embedded
-from model.evaluation.protocol import CrossCamera, evaluate_cross_camera
 from model.evaluation.ranking import EvaluationError, Ranking, rank_queries
 from model.evaluation.reranking import Reranking, Rescore
 from model.evaluation.scores import PairScores
 
 __all__ = [
     "ColourHistogram",
-    "CrossCamera",
     "Embedded",
     "Evaluation",
     "EvaluationError",
@@ -23,7 +21,6 @@ __all__ = [
     "embed_crops",
     "embed_test",
     "evaluate",
-    "evaluate_cross_camera",
     "evaluate_embedded",
     "is_one_list",
     "rank_queries",

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from support.processes import ServiceProcess, data_folder
 
-from model.datasets import Crops, read_two_camera
+from model.datasets import Crops, open_dataset
 from model.embedder import Embedder
-from model.evaluation import embed_crops, evaluate_cross_camera
+from model.evaluation import evaluate
 
 pytestmark = pytest.mark.shared_data
 
@@ -54,13 +54,14 @@ def first_hits(crops: Crops, service: ServiceProcess) -> list[str]:
 
 
 def test_r1_of_the_service_is_that_of_the_offline_evaluation(two_camera: Path, service: ServiceProcess) -> None:
-    crops = read_two_camera(two_camera, "val")
+    val = open_dataset(two_camera).test("val")
+    crops = val.query
     ingest_val(two_camera, service)
     cameras = httpx.get(f"{service.address}/cameras").json()["items"]
     assert sum(camera["crops"] for camera in cameras) == len(crops) == 204
     found = first_hits(crops, service)
     r1 = 100 * sum(vehicle == crop.vehicle for vehicle, crop in zip(found, crops, strict=True)) / len(crops)
-    offline = evaluate_cross_camera(embed_crops(Embedder.load(), crops), crops).figures()["all"]["R1"]
+    offline = evaluate(Embedder.load(), val).figures()["all"]["R1"]
     assert r1 == pytest.approx(offline)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.datasets import read_two_camera
+from model.datasets import open_dataset
 from model.embedder import Embedder, starter_weights
-from model.evaluation import CrossCamera, ImageNetCnn, embed_crops, evaluate_cross_camera
+from model.evaluation import Evaluation, ImageNetCnn, evaluate
 from model.training import Recipe, load_recipe
 from model.weights import load_checkpoint, read_metadata
 
@@ -28,9 +28,8 @@ def embedder() -> Embedder:
 
 
 @pytest.fixture(scope="module")
-def measured(embedder: Embedder, two_camera: Path) -> CrossCamera:
-    crops = read_two_camera(two_camera, "val")
-    return evaluate_cross_camera(embed_crops(embedder, crops), crops)
+def measured(embedder: Embedder, two_camera: Path) -> Evaluation:
+    return evaluate(embedder, open_dataset(two_camera).test("val"))
 
 
 def rows(card: str, model: str) -> dict[str, dict[str, float]]:
@@ -84,7 +83,7 @@ def test_a_stored_embedding_comes_out_again(embedder: Embedder) -> None:
 
 
 @pytest.mark.shared_data
-def test_the_cards_figures_come_out_again(card: str, measured: CrossCamera) -> None:
+def test_the_cards_figures_come_out_again(card: str, measured: Evaluation) -> None:
     figures = measured.figures()
     stated = rows(card, "starter")
     assert stated.keys() == figures.keys()
@@ -94,15 +93,14 @@ def test_the_cards_figures_come_out_again(card: str, measured: CrossCamera) -> N
 
 @pytest.mark.shared_data
 def test_the_cards_baseline_comes_out_again(card: str, two_camera: Path) -> None:
-    crops = read_two_camera(two_camera, "val")
-    figures = evaluate_cross_camera(embed_crops(ImageNetCnn(image_size=160), crops), crops).figures()["all"]
+    figures = evaluate(ImageNetCnn(image_size=160), open_dataset(two_camera).test("val")).figures()["all"]
     stated = rows(card, "untouched CNN, 160 px")["all"]
     for column in ("mAP", "R1", "R5", "R10"):
         assert stated[column] == pytest.approx(figures[column], abs=0.5)
 
 
 @pytest.mark.shared_data
-def test_the_cards_score_quantiles_come_out_again(card: str, measured: CrossCamera) -> None:
+def test_the_cards_score_quantiles_come_out_again(card: str, measured: Evaluation) -> None:
     for kind, values in measured.scores.quantiles().items():
         line = re.search(rf"^\| {kind} \|(.+)\|$", card, flags=re.MULTILINE)
         assert line, f"the card has no line of the {kind} pairs"

@@ -1,25 +1,11 @@
 """A headless Chromium, and a page of the console that must stay silent: no error, no foreign request, no violation."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from support.requirements import skip_without
-
-CHROMIUMS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from support.chromium import chromium
 
 OpenPage = Callable[..., Page]
 
@@ -27,14 +13,9 @@ OpenPage = Callable[..., Page]
 # Not for the whole session: while it lives, Playwright's own event loop keeps tests that are coroutines from running.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium from CHROMIUM or the PATH, with a profile of its own that is thrown away."""
-    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if chromium is None:
-        skip_without("there is no Chromium: install one, or name it in the environment as CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    """A headless Chromium for the tests of a module."""
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
