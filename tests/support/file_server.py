@@ -1,5 +1,6 @@
 """An HTTP server for files that misbehaves as asked: what downloads meet, without a network."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ class FileServer:
         statuses: Statuses to answer instead, one for each request in turn.
         redirects: Where a path leads to.
         content_range: Content-Range to give instead of the true one.
+        longest: Most bytes of a partial answer: a server may send less of a range than it was asked for.
         hold: Where set, an answer stops halfway until the event comes.
         halfway: Set by an answer that stopped.
         requests: Path and headers of every request.
@@ -35,6 +37,7 @@ class FileServer:
         self.statuses: list[int] = []
         self.redirects: dict[str, str] = {}
         self.content_range: str | None = None
+        self.longest = sys.maxsize
         self.hold: threading.Event | None = None
         self.halfway = threading.Event()
         self.requests: list[tuple[str, Message]] = []
@@ -90,10 +93,11 @@ def _answer(request: BaseHTTPRequestHandler, files: FileServer) -> None:
         request.send_response(416)
         request.end_headers()
         return
-    body = files.content[start or 0 :]
+    end = len(files.content) if start is None else min(len(files.content), start + files.longest)
+    body = files.content[start or 0 : end]
     request.send_response(200 if start is None else 206)
     if start is not None:
-        whole = f"bytes {start}-{len(files.content) - 1}/{len(files.content)}"
+        whole = f"bytes {start}-{end - 1}/{len(files.content)}"
         request.send_header("Content-Range", files.content_range or whole)
     for name, value in (("ETag", files.etag), ("Last-Modified", files.modified)):
         if value is not None:

@@ -93,6 +93,13 @@ class TestGoingOn:
         fetch(server, part)
         assert part.read_bytes() == CONTENT
 
+    def test_a_server_that_sends_less_than_the_rest_is_asked_on(self, server: FileServer, part: Path) -> None:
+        leave_a_part(server, part)
+        server.longest = 90_000
+        fetch(server, part)
+        assert part.read_bytes() == CONTENT
+        assert server.asked("Range") == ["bytes=100000-", "bytes=190000-", "bytes=280000-"]
+
     def test_a_later_call_goes_on(self, server: FileServer, part: Path) -> None:
         leave_a_part(server, part)
         told = fetch(server, part)
