@@ -34,8 +34,9 @@ format: $(VENV)/.dev ## Rewrite the code in the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure the index beside a bare FAISS call; writes bench/results/
+bench: $(VENV)/.dev ## Measure the index beside a bare FAISS call, the embedder beside its bare towers; writes bench/results/
 	@$(BIN)/python -m bench.exact_search
+	@$(BIN)/python -m bench.embedding
 
 clean: ## Remove the virtual environment and caches; data/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
