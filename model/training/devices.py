@@ -1,5 +1,6 @@
 """The devices of a run: one, or several with a process each started by torchrun; and their precision."""
 
+import atexit
 import os
 from datetime import timedelta
 from typing import Any, Literal, cast
@@ -59,6 +60,9 @@ def open_fabric(precision: PrecisionName, devices: int | None) -> Fabric:
         plugins=[plugin],
     )
     fabric.launch()
+    if ranks > 1:
+        # A process that ends with its connections open may be aborted by their threads.
+        atexit.register(_disconnect)
     return fabric
 
 
@@ -73,19 +77,32 @@ def share_statistics(network: CLIPSENet, fabric: Fabric) -> CLIPSENet:
 
 
 def gather(fabric: Fabric, rows: Tensor, total: int) -> Tensor:
-    """All ranks' rows in the ranks' order, with gradients to where they came from.
+    """All ranks' rows in the ranks' order; gradients flow to this rank's own.
 
-    The gradient of every rank's loss arrives at a row, their sum is averaged over ranks with the parameters' gradients:
-    so a loss that all ranks compute alike from the gathered rows has the gradient of one process.
+    A loss that all ranks compute alike from the gathered rows gives each rank the gradient of its own rows, times the
+    number of ranks: the parameters' gradients, which are averaged over ranks, are then those of one process.
 
     Args:
         fabric: The devices.
         rows: This rank's share (see `shares`) of `total` rows, shape (n, ...).
         total: Rows of all ranks together.
     """
-    if fabric.world_size == 1:
+    ranks = fabric.world_size
+    if ranks == 1:
         return rows
-    counts = shares(total, fabric.world_size)
+    counts = shares(total, ranks)
     padding = rows.new_zeros((max(counts) - len(rows), *rows.shape[1:]))
-    parts = cast("Tensor", fabric.all_gather(torch.cat((rows, padding)), sync_grads=rows.requires_grad))
-    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+    padded = torch.cat((rows.detach(), padding))
+    parts = [torch.empty_like(padded) for _ in counts]
+    torch.distributed.all_gather(parts, padded)
+    own = rows.clone()
+    if own.requires_grad:
+        own.register_hook(lambda gradient: gradient * ranks)  # type: ignore[no-untyped-call]
+    gathered = [part[:count] for part, count in zip(parts, counts, strict=True)]
+    gathered[fabric.global_rank] = own
+    return torch.cat(gathered)
+
+
+def _disconnect() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -49,6 +49,8 @@ class Learner(nn.Module):
             total: Crops of all ranks' shares together.
         """
         features: Features = self.network(batch.images)
-        whole = Features(*(rows if rows is None else gather(self._fabric, rows, total) for rows in features))
-        labels, crops = (gather(self._fabric, rows, total) for rows in (batch.labels, batch.crops))
-        return cast("dict[str, Tensor]", self.objective(whole, labels, crops))
+        raw, neck, labels, crops = (
+            gather(self._fabric, rows, total) for rows in (features.raw, features.neck, batch.labels, batch.crops)
+        )
+        semantic = None if features.semantic is None else gather(self._fabric, features.semantic, total)
+        return cast("dict[str, Tensor]", self.objective(Features(raw, neck, semantic), labels, crops))

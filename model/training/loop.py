@@ -36,12 +36,14 @@ class Outcome:
         epoch: That epoch, from 1; 0 is the start before any step.
         figures: Its figures on the test chosen on, as `Evaluation.figures` gives them.
         history: One row per epoch; what was not measured is left out.
+        first: Whether this process is the one that speaks for all.
     """
 
     weights: Path
     epoch: int
     figures: Figures
     history: list[dict[str, float]]
+    first: bool
 
 
 def train(
@@ -82,7 +84,7 @@ def train(
         loop = _Loop(recipe, lists, out, options or Options(), console or Console(quiet=True))
         with loop.interruption.watched(), writer_errors_once():
             figures = loop.run()
-    return Outcome(loop.folder.kept, loop.kept, figures, loop.progress.history)
+    return Outcome(loop.folder.kept, loop.kept, figures, loop.progress.history, loop.ranks.first)
 
 
 class _Loop:

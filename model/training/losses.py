@@ -94,11 +94,14 @@ class Objective(nn.Module):
         """What of the terms is trained, by the names that a recipe's learning rates use; no two terms share a name."""
         parts: dict[str, nn.Module | nn.Parameter] = {}
         for term in self.terms.values():
-            for name, part in (*term.named_children(), *term.named_parameters(recurse=False)):
+            named: list[tuple[str, nn.Module | nn.Parameter]] = [
+                *((name, child) for name, child in term.named_children() if next(child.parameters(), None) is not None),
+                *term.named_parameters(recurse=False),
+            ]
+            for name, part in named:
                 if name in parts:
                     raise ValueError(f"two terms of the loss have a part called {name}")
-                if isinstance(part, nn.Parameter) or next(part.parameters(), None) is not None:
-                    parts[name] = part
+                parts[name] = part
         return parts
 
     def forward(self, features: Features, labels: Tensor, crops: Tensor) -> dict[str, Tensor]:
@@ -110,7 +113,8 @@ class Objective(nn.Module):
             crops: Position of each crop in the list learned from, shape (N,).
         """
         with torch.autocast(labels.device.type, enabled=False):
-            whole = Features(*(rows if rows is None else rows.float() for rows in features))
+            semantic = None if features.semantic is None else features.semantic.float()
+            whole = Features(features.raw.float(), features.neck.float(), semantic)
             values = {name: cast("Term", term)(whole, labels, crops) for name, term in self.terms.items()}
         weighted = [self._weights.get(name, 1.0) * value for name, value in values.items()]
         return {**values, "total": torch.stack(weighted).sum()}

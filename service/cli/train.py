@@ -137,6 +137,8 @@ def train(
         stop(str(interrupted), interrupted.status)
     except ModelError as error:
         stop(str(error), 1)
+    if not outcome.first:
+        return
     best = outcome.figures["all"]
     out.print(f"Kept epoch {outcome.epoch}: mAP {best['mAP']:.1f}, R1 {best['R1']:.1f}, in {outcome.weights}")
 
