@@ -60,6 +60,8 @@ def open_fabric(precision: PrecisionName, devices: int | None) -> Fabric:
         plugins=[plugin],
     )
     fabric.launch()
+    if accelerator == "cuda":
+        _prefer_deterministic_kernels()
     if ranks > 1:
         # A process that ends with its connections open may be aborted by their threads.
         atexit.register(_disconnect)
@@ -101,6 +103,14 @@ def gather(fabric: Fabric, rows: Tensor, total: int) -> Tensor:
     gathered = [part[:count] for part, count in zip(parts, counts, strict=True)]
     gathered[fabric.global_rank] = own
     return torch.cat(gathered)
+
+
+def _prefer_deterministic_kernels() -> None:
+    """Let a run on a GPU come out the same again, but for the operations that torch has no such kernel of."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _disconnect() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from model.datasets import Dataset
@@ -80,8 +81,11 @@ def train(
             f"{len(shared)} vehicle(s) are in both lists, such as {min(shared)}: figures would mean nothing."
         )
     lists = Lists(learn, test, f"{data.name} {test.name}", held_out=data.test_names[0] == "val")
+    options = options or Options()
+    if options.threads:
+        torch.set_num_threads(options.threads)
     with memory_explained():
-        loop = _Loop(recipe, lists, out, options or Options(), console or Console(quiet=True))
+        loop = _Loop(recipe, lists, out, options, console or Console(quiet=True))
         with loop.interruption.watched(), writer_errors_once():
             figures = loop.run()
     return Outcome(loop.folder.kept, loop.kept, figures, loop.progress.history, loop.ranks.first)

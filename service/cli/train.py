@@ -101,16 +101,12 @@ def train(
     143 by SIGTERM; both are saved.
     """
     try:
-        import torch
-
         from model.datasets import open_dataset
         from model.errors import ModelError
         from model.training import Interrupted, Options, load_recipe
         from model.training import train as run
     except ImportError as error:
         stop(f"Training needs optional packages ({error}): pip install 'clip-senet-service[train]'.", 1)
-    if threads:
-        torch.set_num_threads(threads)
     try:
         chosen = load_recipe(recipe).starting_from(
             network=None if initial_network is None else str(initial_network),
@@ -126,6 +122,7 @@ def train(
             accumulate=accumulate,
             devices=_number(devices),
             workers=workers,
+            threads=threads,
             keep=keep,
             cache_bytes=int(cache_gib * 2**30),
             save_minutes=save_minutes,

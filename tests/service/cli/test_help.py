@@ -12,7 +12,7 @@ from service import __version__
 from service.cli import app
 from service.settings import Settings
 
-COMMANDS = ["serve", "ingest", "search", "demo", "evaluate"]
+COMMANDS = ["serve", "ingest", "search", "demo", "train", "evaluate"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -38,7 +38,7 @@ def test_version() -> None:
 
 
 def test_help_comes_at_once_because_nothing_heavy_is_imported() -> None:
-    heavy = ["torch", "faiss", "fastapi", "sqlalchemy", "httpx", "pydantic"]
+    heavy = ["torch", "lightning_fabric", "faiss", "fastapi", "sqlalchemy", "httpx", "pydantic"]
     code = f"import sys, service.cli; print([name for name in {heavy} if name in sys.modules])"
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
