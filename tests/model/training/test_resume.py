@@ -130,9 +130,15 @@ def test_kill_at_random_moments(recipe: Recipe, data: Generated, undisturbed: Pa
     assert_same(out, undisturbed)
 
 
-def test_a_finished_run_is_left_as_it_is(recipe: Recipe, data: Generated, finished: Path) -> None:
+def test_a_finished_run_is_left_as_it_is_but_for_what_a_kill_left(
+    recipe: Recipe, data: Generated, finished: Path
+) -> None:
     before = (finished / "small.safetensors").read_bytes()
+    parts = [finished / name for name in (".state.pt.x1", ".small.safetensors.x2", ".small.last.safetensors.x3")]
+    for path in (*parts, finished / ".somebodys"):
+        path.write_bytes(b"half")
     outcome = train(recipe, data, finished, Options(resume=True))
+    assert [path for path in finished.iterdir() if path.name.startswith(".")] == [finished / ".somebodys"]
     assert outcome.weights.read_bytes() == before
     assert len(outcome.history) == 4
 
