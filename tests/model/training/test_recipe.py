@@ -78,6 +78,7 @@ EVERYWHERE = {
     "label_smoothing": 0.1,
     "temperature": 0.07,
     "augmentation": Augmentation(flip=0.5, pad=10, blur=0.0, light=0.0, erase=0.5),
+    "captions": False,
     "evaluate_every": 1,
 }
 
