@@ -2,11 +2,15 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from model.errors import ModelError
+
+ECHO_S = 3.0
+"""Signals this close to the first are its echoes: a terminal tells every process, and torchrun tells its own again."""
 
 
 class Interrupted(ModelError):  # noqa: N818 - what happened is the name, as KeyboardInterrupt's
@@ -39,10 +43,11 @@ class Interruption:
 
     def __init__(self) -> None:
         self.number = 0
+        self._since = 0.0
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Note the first SIGINT or SIGTERM instead of ending; the second one acts as ever.
+        """Note the first SIGINT or SIGTERM instead of ending; one that comes `ECHO_S` later acts as ever.
 
         Only a process' main thread can do this; in another thread signals stay with whoever has them.
         """
@@ -69,6 +74,10 @@ class Interruption:
         return advance_or_break_off
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.number = number
-        for each, handler in self._before.items():
-            signal.signal(each, handler)
+        now = time.monotonic()
+        if not self.number:
+            self.number, self._since = number, now
+        elif now - self._since >= ECHO_S:
+            for each, handler in self._before.items():
+                signal.signal(each, handler)
+            signal.raise_signal(number)
