@@ -130,7 +130,7 @@ class TestFetching:
         assert names(store) == [second.name, "small.json"]
         assert first != second
         server.statuses = [404]
-        with pytest.raises(TransferError, match="Another place: --from one"):
+        with pytest.raises(TransferError, match=r"Another place: --from one\. "):
             fetch("small", store, quiet, host="two")
 
     @pytest.mark.usefixtures("small")
