@@ -157,15 +157,6 @@ class Recipe(_Part):
     augmentation: Augmentation = Augmentation()
     evaluate_every: Annotated[int, Field(ge=1)] = 1
 
-    @model_validator(mode="before")
-    @classmethod
-    def _first_release(cls, values: Any) -> Any:  # noqa: ANN401 - whatever a file holds
-        """The checkpoints of the first release name the appearance branch's weights in a field of their own."""
-        if isinstance(values, dict) and "imagenet" in values and "initial" not in values:
-            values = dict(values)
-            values["initial"] = {"appearance": values.pop("imagenet")}
-        return values
-
     @property
     def crops_per_batch(self) -> int:
         """P x K."""

@@ -34,10 +34,11 @@ def measured(embedder: Embedder, two_camera: Path) -> Evaluation:
 
 def rows(card: str, model: str) -> dict[str, dict[str, float]]:
     """The card's figures of one model, by vehicle type."""
-    pattern = rf"^\| {re.escape(model)} \| (\w+) \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$"
+    share = r" \| ([\d.]+)"
+    pattern = rf"^\| {re.escape(model)} \| (\w+) \| (\d+){share * 5} \|$"
     found = re.findall(pattern, card, flags=re.MULTILINE)
     return {
-        kind: dict(zip(("queries", "mAP", "R1", "R5", "R10"), map(float, numbers), strict=True))
+        kind: dict(zip(("queries", "mAP", "mINP", "R1", "R5", "R10"), map(float, numbers), strict=True))
         for kind, *numbers in found
     }
 
