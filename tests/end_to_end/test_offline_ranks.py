@@ -12,13 +12,14 @@ from support.processes import ServiceProcess, data_folder
 
 from model.embedder import Embedder
 from model.synthetic.sample import SampleCrop, load_sample
+from service.database.vectors import decode, encode
 
 CROPS = load_sample()
 GALLERY = [crop for crop in CROPS if crop.row.split == "gallery"]
 QUERIES = [crop for crop in CROPS if crop.row.split == "query"]
 CROPS_PER_REQUEST = 32
-NEAR_TIE = 1e-4
-"""Similarities closer than this may change places: the service stores embeddings in half precision."""
+NEAR_TIE = 1e-5
+"""Similarities closer than this may change places: embeddings depend on their batch by rounding."""
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,13 @@ def enroll(client: httpx.Client, crops: Sequence[SampleCrop]) -> None:
 
 @pytest.fixture(scope="module")
 def similarity() -> NDArray[np.float32]:
-    """Cosine similarity of each query with each crop of the gallery, shape (queries, gallery)."""
+    """Cosine similarity of each query with each crop of the gallery, shape (queries, gallery).
+
+    The gallery has been through half precision, as the service keeps it: that alone moves a similarity by up to 1e-4.
+    """
     embedder = Embedder.load(device="cpu")
     queries, gallery = (embed(embedder, crops) for crops in (QUERIES, GALLERY))
-    return queries @ gallery.T
+    return queries @ np.stack([decode(encode(embedding)) for embedding in gallery]).T
 
 
 def embed(embedder: Embedder, crops: Sequence[SampleCrop]) -> NDArray[np.float32]:
@@ -82,6 +86,4 @@ def test_every_query_ranks_the_crops_of_other_cameras_as_numpy_does(
     ranked = sorted(offline.values(), reverse=True)
     np.testing.assert_allclose([offline[file] for file in found], ranked, atol=NEAR_TIE)
     np.testing.assert_allclose([hit["score"] for hit in hits], ranked, atol=NEAR_TIE)
-    best = max(offline, key=lambda file: offline[file])
-    assert ranked[0] - ranked[1] > NEAR_TIE, "R1 of this query would be a matter of rounding"
-    assert found[0] == best
+    assert found[0] in {file for file, score in offline.items() if score > ranked[0] - NEAR_TIE}
