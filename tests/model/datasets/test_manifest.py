@@ -40,6 +40,14 @@ def test_the_other_names_of_columns_and_columns_that_mean_nothing_here(make_tree
     assert (crop.vehicle, crop.camera, crop.vehicle_type, crop.caption) == ("a", "7", None, "a red car")
 
 
+def test_the_facing_is_part_of_the_caption_or_the_whole_of_it(make_tree: MakeTree) -> None:
+    table = (
+        "vehicle,caption,facing,split,file\na,a red car,rear,train,0.jpg\nb,,front,train,1.jpg\nc,a bus,,train,2.jpg\n"
+    )
+    crops = open_dataset(make_tree({"manifest.csv": table}, ["0.jpg", "1.jpg", "2.jpg"])).train()
+    assert [crop.caption for crop in crops] == ["a red car, rear view", "front view", "a bus"]
+
+
 def test_a_manifest_elsewhere(make_tree: MakeTree) -> None:
     table = make_tree({"labels.csv": MANIFEST}, name="labels") / "labels.csv"
     assert len(open_dataset(make_tree({}, CROPS), manifest=table).test().query) == 2
@@ -52,7 +60,9 @@ def test_the_generators_manifest_is_read_as_it_is(make_tree: MakeTree) -> None:
     test = open_dataset(folder).test()
     for crops, split in ((test.query, "query"), (test.gallery, "gallery")):
         assert [(crop.path.name, crop.vehicle, crop.camera, crop.vehicle_type, crop.caption) for crop in crops] == [
-            (row.file, row.vehicle_id, row.camera_id, row.type, row.description) for row in rows if row.split == split
+            (row.file, row.vehicle_id, row.camera_id, row.type, f"{row.description}, {row.facing} view")
+            for row in rows
+            if row.split == split
         ]
 
 
