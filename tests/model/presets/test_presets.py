@@ -22,8 +22,8 @@ def content(**changes: object) -> dict[str, object]:
     }
 
 
-def test_the_package_brings_the_two_presets() -> None:
-    assert preset_names() == ["paper", "starter"]
+def test_the_package_brings_its_presets() -> None:
+    assert preset_names() == ["paper", "starter", "starter-baseline", "starter-sem"]
 
 
 def test_paper_is_the_papers_network() -> None:

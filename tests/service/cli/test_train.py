@@ -76,7 +76,10 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "recipe.json"
 
 
-def test_trains_says_what_was_kept_and_leaves_weights_and_card(tmp_path: Path, data: Path, recipe: Path) -> None:
+def test_trains_says_what_was_kept_and_leaves_weights_and_card(
+    tmp_path: Path, data: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/clip-senet", "train", "--data", "my crops"])
     result = run("--data", data, "--out", tmp_path / "out", "--recipe", recipe)
     assert result.exit_code == 0, result.output
     assert "Kept epoch" in result.stdout
@@ -85,7 +88,7 @@ def test_trains_says_what_was_kept_and_leaves_weights_and_card(tmp_path: Path, d
     header = read_metadata(tmp_path / "out" / "mine.safetensors")
     assert (header["train"], header["val"]) == ("set train", "set val")
     card = (tmp_path / "out" / "mine.md").read_text()
-    assert "clip-senet " in card
+    assert "\nclip-senet train --data 'my crops'\n" in card, "the card gives the command as it was typed"
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on_to_the_same_weights(tmp_path: Path, data: Path, recipe: Path) -> None:
