@@ -1,7 +1,7 @@
 """Evaluation of retrieval: rankings under the field's rules, score statistics, simple baselines."""
 
 from model.evaluation.baselines import ColourHistogram, ImageNetCnn
-from model.evaluation.embed import Embedded, ImageEmbedder, embed_crops, embed_test, is_one_list
+from model.evaluation.embed import Embedded, ImageEmbedder, crops_to_embed, embed_crops, embed_test
 from model.evaluation.evaluation import Evaluation, evaluate, evaluate_embedded
 from model.evaluation.ranking import EvaluationError, Ranking, rank_queries
 from model.evaluation.reranking import Reranking, Rescore
@@ -18,10 +18,10 @@ __all__ = [
     "Ranking",
     "Reranking",
     "Rescore",
+    "crops_to_embed",
     "embed_crops",
     "embed_test",
     "evaluate",
     "evaluate_embedded",
-    "is_one_list",
     "rank_queries",
 ]

@@ -67,6 +67,11 @@ def is_one_list(test: RetrievalTest) -> bool:
     return test.query.items == test.gallery.items
 
 
+def crops_to_embed(test: RetrievalTest) -> int:
+    """How many crops `embed_test` embeds, and tells `advance` of."""
+    return len(test.gallery) if is_one_list(test) else len(test.query) + len(test.gallery)
+
+
 def embed_crops(
     embedder: ImageEmbedder, crops: Crops, batch: int = 32, advance: Advance | None = None
 ) -> NDArray[np.float32]:

@@ -8,9 +8,7 @@ import torch
 
 from model.datasets import RetrievalTest
 from model.embedder import Embedder
-from model.evaluation import Evaluation
-from model.evaluation.embed import embed_test
-from model.evaluation.evaluation import evaluate_embedded
+from model.evaluation import Evaluation, crops_to_embed, embed_test, evaluate_embedded
 from model.network import CLIPSENet
 from model.training.options import Keep
 from model.training.ranks import Advance
@@ -41,7 +39,7 @@ class Keeper:
     ) -> None:
         self.kept = kept
         self.last = kept if keep == "last" else kept.with_suffix(".last.safetensors")
-        self.crops = len(test.gallery) + (len(test.query) if test.query.items != test.gallery.items else 0)
+        self.crops = crops_to_embed(test)
         self._keep = keep
         self._test = test
         self._device = device

@@ -2,8 +2,6 @@
 
 import json
 import os
-import shlex
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from service import __version__
-from service.cli.terminal import out, remarks, stop
+from service.cli.data_options import Data, Layout, Manifest, Pattern
+from service.cli.terminal import command_line, out, remarks, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,17 +27,10 @@ _INTERRUPTED = 130
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Folder of the data set.")],
-    layout: Annotated[str, typer.Option(help="Layout of the data set; auto looks at the folder.")] = "auto",
-    pattern: Annotated[
-        str | None,
-        typer.Option(
-            help="Regular expression with the group vehicle, and camera, type: labels from file names.", metavar="REGEX"
-        ),
-    ] = None,
-    manifest: Annotated[
-        Path | None, typer.Option(help="Table of crops (CSV, Parquet) with the columns file and vehicle.")
-    ] = None,
+    data: Data,
+    layout: Layout = "auto",
+    pattern: Pattern = None,
+    manifest: Manifest = None,
     test: Annotated[
         str | None, typer.Option(help="Which of the data set's tests, such as small; its first where absent.")
     ] = None,
@@ -145,13 +137,13 @@ def _measure(
     baselines: bool,
     degradations: bool,
 ) -> "tuple[Measured, Embedded]":
-    from model.evaluation import embed_test, evaluate_embedded
+    from model.evaluation import crops_to_embed, embed_test, evaluate_embedded
     from model.evaluation.retrieval import check_test, queries_of
     from model.evaluation.summary import Measured
     from service.cli.evaluation_columns import SETTINGS, columns_for
 
     check_test(test)
-    with _progress("Embedding", _crops_of(test)) as advance:
+    with _progress("Embedding", crops_to_embed(test)) as advance:
         embedded = embed_test(embedder, test, batch=batch, advance=advance)
     with _progress("Ranking", queries_of(test)) as advance:
         evaluation = evaluate_embedded(embedded, test, columns_for(test.rule), rerank_top=rerank_top, advance=advance)
@@ -164,7 +156,7 @@ def _measure(
             "weights": None if weights is None else str(weights),
         },
         data=data,
-        run={"command": shlex.join(["clip-senet", *sys.argv[1:]]), "release": __version__},
+        run={"command": command_line(), "release": __version__},
         rerank_top=rerank_top,
         rerank_settings=SETTINGS,
         false_match_rate=false_match_rate,
@@ -175,28 +167,22 @@ def _measure(
 
 
 def _baselines(test: "RetrievalTest", image_size: int, batch: int) -> "dict[str, Evaluation]":
-    from model.evaluation import ColourHistogram, ImageNetCnn, embed_test, evaluate_embedded
+    from model.evaluation import ColourHistogram, ImageNetCnn, crops_to_embed, embed_test, evaluate_embedded
 
     models: dict[str, ImageEmbedder] = {"ImageNet CNN": ImageNetCnn(image_size), "HSV histogram": ColourHistogram()}
     found = {}
     for name, model in models.items():
-        with _progress(name, _crops_of(test)) as advance:
+        with _progress(name, crops_to_embed(test)) as advance:
             found[name] = evaluate_embedded(embed_test(model, test, batch=batch, advance=advance), test)
     return found
 
 
 def _degraded(embedder: "Embedder", test: "RetrievalTest", embedded: "Embedded", batch: int) -> "list[DegradedFigures]":
+    from model.evaluation import crops_to_embed
     from model.evaluation.degradations import DEGRADATIONS, degraded_figures
 
-    with _progress("Worse pictures", len(DEGRADATIONS) * _crops_of(test)) as advance:
+    with _progress("Worse pictures", len(DEGRADATIONS) * crops_to_embed(test)) as advance:
         return list(degraded_figures(embedder, test, embedded, batch=batch, advance=advance))
-
-
-def _crops_of(test: "RetrievalTest") -> int:
-    """Crops to embed."""
-    from model.evaluation import is_one_list
-
-    return len(test.gallery) if is_one_list(test) else len(test.query) + len(test.gallery)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """What the commands write: progress and remarks on stderr, answers on stdout."""
 
+import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,6 +36,11 @@ def stop(message: str, status: int) -> NoReturn:
     """Say why in one sentence, and end with a status."""
     remarks.print(f"[red]{escape(message)}[/red]")
     raise typer.Exit(status)
+
+
+def command_line() -> str:
+    """The command as it was typed, to repeat it by; without the path of the program."""
+    return shlex.join(["clip-senet", *sys.argv[1:]])
 
 
 class _Rate(ProgressColumn):

@@ -1,33 +1,25 @@
 """`clip-senet train`: train a network on a data set."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from service.cli.terminal import out, remarks, stop
+from service.cli.data_options import Data, Layout, Manifest, Pattern
+from service.cli.terminal import command_line, out, remarks, stop
 
 
 def train(
-    data: Annotated[Path, typer.Option(help="Folder of the data set.")],
+    data: Data,
     recipe: Annotated[
         str, typer.Option(help="Name of a recipe (starter, veri776, vehicleid, veriwild), or path of a .json file.")
     ] = "starter",
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder for what the run leaves. [dim]default: runs/<recipe>[/dim]")
     ] = None,
-    layout: Annotated[str, typer.Option(help="Layout of the data set; auto looks at the folder.")] = "auto",
-    pattern: Annotated[
-        str | None,
-        typer.Option(
-            help="Regular expression with the group vehicle, and camera, type: labels from file names.", metavar="REGEX"
-        ),
-    ] = None,
-    manifest: Annotated[
-        Path | None, typer.Option(help="Table of crops (CSV, Parquet) with the columns file and vehicle.")
-    ] = None,
+    layout: Layout = "auto",
+    pattern: Pattern = None,
+    manifest: Manifest = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out; where there is none, begin it.")
     ] = False,
@@ -126,7 +118,7 @@ def train(
             keep=keep,
             cache_bytes=int(cache_gib * 2**30),
             save_minutes=save_minutes,
-            command=shlex.join(["clip-senet", *sys.argv[1:]]),
+            command=command_line(),
         )
         dataset = open_dataset(data, layout=layout, pattern=pattern, manifest=manifest)
         outcome = run(chosen, dataset, folder or Path("runs") / chosen.name, options, remarks)

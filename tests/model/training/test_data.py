@@ -1,12 +1,11 @@
 from collections.abc import Callable
 
-import pytest
 import torch
 
 from model.datasets import Crops
 from model.training import Recipe
 from model.training.batches import Draw, DrawSampler, EpochBatches
-from model.training.data import TrainingCrops, build_augmentation, build_loader
+from model.training.data import TrainingCrops, build_loader
 from model.training.losses import Batch
 from model.training.recipe import Augmentation
 
@@ -78,24 +77,3 @@ def test_all_crops_as_they_are_come_in_parts(make_crops: MakeCrops) -> None:
     parts = list(crops.images(batch=4))
     assert [len(part) for part in parts] == [4, 4, 2]
     assert torch.equal(torch.cat(parts)[7], crops.image(7))
-
-
-def test_without_augmentation_the_crop_stays_as_it_is() -> None:
-    crop = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)
-    torch.testing.assert_close(build_augmentation(Augmentation(flip=0, pad=0, erase=0), 16)(crop), crop.float() / 255)
-
-
-@pytest.mark.parametrize("option", [{"flip": 1.0}, {"pad": 4}, {"blur": 1.0}, {"light": 0.5}, {"erase": 1.0}])
-def test_each_option_varies_the_crop_and_keeps_its_shape(option: dict[str, float]) -> None:
-    crop = torch.randint(60, 200, (3, 16, 16), dtype=torch.uint8)
-    vary = build_augmentation(Augmentation(**{"flip": 0, "pad": 0, "erase": 0, **option}), 16)
-    varied = [vary(crop) for _ in range(8)]
-    assert all(image.shape == (3, 16, 16) and image.dtype == torch.float32 for image in varied)
-    assert all(image.min() >= 0 and image.max() <= 1 for image in varied)
-    assert any(not torch.equal(image, crop.float() / 255) for image in varied)
-
-
-def test_flip_mirrors_left_and_right() -> None:
-    crop = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)
-    mirrored = build_augmentation(Augmentation(flip=1, pad=0, erase=0), 16)(crop)
-    torch.testing.assert_close(mirrored, crop.flip(2).float() / 255)
