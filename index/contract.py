@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 Scalar = str | int | float | bool | None
 """Value of one attribute of a crop: a JSON scalar, compared as JSON does: 1 equals 1.0, and neither equals true."""
 
+Track = tuple[str, str | None, str]
+"""A track within a collection: camera_id, session_id, track_id. Trackers count anew on every camera, in every session."""
+
 UNIT_TOLERANCE = 1e-3
 """How far the length of a vector may be from 1. Rounding a unit vector to half precision stays within it."""
 
@@ -37,9 +40,11 @@ class Sighting:
         track: (session_id, track_id) of the camera's tracker; None where the crop belongs to no track.
         vehicle_id: The confirmed or claimed identity; None where unknown.
         attributes: Flat JSON attributes.
+        fingerprint: What the truth makes of the crop's whole row, 64 bits without sign. The index only adds it up: where
+            the sums of index and truth differ, the index does not hold what the truth holds.
 
     Raises:
-        ValueError: captured_at is naive.
+        ValueError: captured_at is naive, or the fingerprint has more than 64 bits.
     """
 
     id: UUID
@@ -50,9 +55,12 @@ class Sighting:
     track: tuple[str | None, str] | None = None
     vehicle_id: str | None = None
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
+    fingerprint: int = 0
 
     def __post_init__(self) -> None:
         _require_aware("captured_at", self.captured_at)
+        if not 0 <= self.fingerprint < 2**64:
+            raise ValueError(f"fingerprint is {self.fingerprint}, not a number of 64 bits without sign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class Filter:
         exclude_camera_ids: Cameras not allowed.
         captured_from: Start of the half-open time window [from, to), aware.
         captured_to: End of the window, itself outside.
+        tracks: Tracks allowed. An empty set allows none.
         vehicle_ids: Vehicle ids allowed. An empty set allows none.
         attributes: Each key must be present with an equal value.
         exclude_ids: Crops not to be answered.
@@ -78,6 +87,7 @@ class Filter:
     exclude_camera_ids: frozenset[str] = frozenset()
     captured_from: datetime | None = None
     captured_to: datetime | None = None
+    tracks: frozenset[Track] | None = None
     vehicle_ids: frozenset[str] | None = None
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
     exclude_ids: frozenset[UUID] = frozenset()
@@ -135,8 +145,44 @@ class CameraStatistics:
     deviation: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class CollectionStats:
+    """One collection as the index holds it.
+
+    Attributes:
+        crops: Crops held.
+        dead: Rows of deleted or replaced crops that still take room.
+        parts: Segments, or whatever else the engine looks through one by one.
+        codec: How its vectors are kept.
+        fingerprint: Sum of the crops' fingerprints, modulo 2^64.
+    """
+
+    crops: int
+    dead: int
+    parts: int
+    codec: str
+    fingerprint: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """The index as one finished batch left it.
+
+    Attributes:
+        watermark: Sequence number of that batch.
+        collections: The collections that hold crops, by name.
+        memory_bytes: What vectors and columns take in the process's own memory; 0 where another process holds them.
+        disk_bytes: What they take in files, which the system keeps in memory as far as there is room.
+    """
+
+    watermark: int
+    collections: Mapping[str, CollectionStats]
+    memory_bytes: int
+    disk_bytes: int
+
+
 class VectorIndex(Protocol):
-    """A vector index. Every method may be called from any thread at any time."""
+    """A vector index. Every method may be called from any thread at any time, `close` last."""
 
     @property
     def dimension(self) -> int:
@@ -163,27 +209,30 @@ class VectorIndex(Protocol):
             ValueError: An id is in both upserts and deletes, or the watermark goes backwards.
         """
 
-    def search(self, query: NDArray[np.float32], k: int, where: Filter) -> Hits:
-        """The k crops most similar to one query among those the filter leaves.
+    def search(self, queries: NDArray[np.float32], k: int, where: Filter) -> list[Hits]:
+        """For each query the k crops most similar to it among those the filter leaves, all as one batch left them.
 
         Args:
-            query: Unit-length vector, shape (dimension,), float32.
+            queries: Unit-length vectors, shape (queries, dimension), float32.
             k: How many at most, >= 1.
             where: The filter.
 
+        Returns:
+            An answer for each query, in their order.
+
         Raises:
-            VectorError: The query has the wrong dimension, is not finite or not of unit length.
+            VectorError: A query has the wrong dimension, is not finite or not of unit length.
             ValueError: k is less than 1.
         """
 
     def camera_statistics(self, collection: str) -> Mapping[str, CameraStatistics]:
         """Statistics of each camera of a collection, over the crops held now."""
 
-    def count(self, collection: str | None = None) -> int:
-        """Crops held, in one collection or in all."""
+    def stats(self) -> IndexStats:
+        """What is held, and what it takes."""
 
-    def clear(self) -> None:
-        """Forget everything and go back to watermark 0."""
+    def close(self) -> None:
+        """Stop work in the background and let go of files and connections. No other call may follow."""
 
 
 def _require_aware(name: str, time: datetime | None) -> None:
