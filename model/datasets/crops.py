@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from model.errors import ModelError
+from model.pictures import to_rgb
 
 
 class DatasetError(ModelError):
@@ -34,17 +35,18 @@ class LabelledCrop:
     caption: str | None = None
 
     def open(self) -> Image.Image:
-        """Decode the picture: upright as its EXIF says, RGB.
+        """Decode the picture: upright as its EXIF says, RGB by `model.pictures.to_rgb`, as the service does.
 
         Raises:
             DatasetError: There is no such file, or it is not a picture that can be decoded.
         """
         try:
             with Image.open(self.path) as picture:
-                return ImageOps.exif_transpose(picture).convert("RGB")
+                return to_rgb(ImageOps.exif_transpose(picture))
         except FileNotFoundError as error:
             raise DatasetError(f"The crop {self.path} is listed but not there: is the data set complete?") from error
-        except OSError as error:
+        except Exception as error:
+            # Pillow's decoders raise nearly any exception on damaged files (OSError, SyntaxError, struct.error ...).
             raise DatasetError(f"The crop {self.path} cannot be decoded: {error}") from error
 
 

@@ -9,9 +9,9 @@ import io
 import logging
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
+from model.pictures import PixelFormatError, to_rgb
 from service.errors import ServiceError, TooLargeError, UndecodableImageError, UnsupportedImageError
 from service.imaging.structure import check_structure
 
@@ -40,9 +40,6 @@ _EXIF_TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIXTEEN_BIT_GREY = {"I;16", "I;16L", "I;16B", "I;16N"}
-_WITH_ALPHA = {"RGBA", "RGBa", "LA", "La", "PA"}
-_PLAIN = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +113,8 @@ class ImageDecoder:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise self._too_many_pixels() from error
+        except PixelFormatError as error:
+            raise UndecodableImageError(str(error)) from error
         except Exception as error:
             # Pillow's decoders raise nearly any exception on damaged files (OSError, SyntaxError, struct.error ...).
             # Whatever it was, it is this file's fault and must not reach another item or end the worker.
@@ -132,7 +131,7 @@ class ImageDecoder:
                 Image.open(io.BytesIO(data), formats=_FORMATS).verify()
             # Before EXIF is looked at: for that Pillow decodes a PNG, and decoding a damaged one again does not fail.
             image.load()
-            picture = _to_rgb(image)
+            picture = to_rgb(image)
             turn = None if image.format == "TIFF" else _exif_turn(image)  # Pillow turns TIFF itself while loading
         return picture if turn is None else picture.transpose(turn)
 
@@ -185,19 +184,3 @@ def _exif_turn(image: Image.Image) -> Image.Transpose | None:
         logger.info("The EXIF block of an image could not be read: %r", error)
         return None
     return _EXIF_TURNS.get(orientation) if isinstance(orientation, int) else None
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in _SIXTEEN_BIT_GREY:
-        # Pillow's own conversion clips at 255, which leaves a white picture.
-        grey = np.asarray(image, dtype=np.float32) * (255 / 65535)
-        return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
-    if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        with_alpha = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, with_alpha).convert("RGB")
-    if image.mode not in _PLAIN:
-        raise UndecodableImageError(
-            f"Pixels of the format {image.mode} have no defined colours; send 8-bit RGB, or grey of 8 or 16 bits."
-        )
-    return image.convert("RGB")
