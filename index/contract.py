@@ -17,7 +17,7 @@ Scalar = str | int | float | bool | None
 """Value of one attribute of a crop: a JSON scalar, compared as JSON does: 1 equals 1.0, and neither equals true."""
 
 Track = tuple[str, str | None, str]
-"""A track within a collection: camera_id, session_id, track_id. Trackers count anew on every camera, in every session."""
+"""A track within a collection: camera_id, session_id, track_id. Trackers count anew per camera and session."""
 
 UNIT_TOLERANCE = 1e-3
 """How far the length of a vector may be from 1. Rounding a unit vector to half precision stays within it."""
@@ -40,8 +40,8 @@ class Sighting:
         track: (session_id, track_id) of the camera's tracker; None where the crop belongs to no track.
         vehicle_id: The confirmed or claimed identity; None where unknown.
         attributes: Flat JSON attributes.
-        fingerprint: What the truth makes of the crop's whole row, 64 bits without sign. The index only adds it up: where
-            the sums of index and truth differ, the index does not hold what the truth holds.
+        fingerprint: What the truth makes of the crop's whole row, 64 bits without sign. The index only adds it up:
+            where the sums of index and truth differ, the index does not hold what the truth holds.
 
     Raises:
         ValueError: captured_at is naive, or the fingerprint has more than 64 bits.
@@ -192,21 +192,29 @@ class VectorIndex(Protocol):
     def watermark(self) -> int:
         """Sequence number of the last change applied; 0 before the first."""
 
-    def apply(self, upserts: Iterable[Sighting], deletes: Iterable[UUID], watermark: int) -> None:
+    def apply(
+        self,
+        upserts: Iterable[Sighting],
+        deletes: Iterable[UUID],
+        watermark: int,
+        expired: Mapping[str, datetime] | None = None,
+    ) -> None:
         """Apply a batch of changes as one step that no search sees half done.
 
         An upsert of an id already held replaces it, in whatever collection it was. Of several upserts of one id the
-        last counts. A delete of an id not held is no error. An id may be in one of the two only. Where an error is
-        raised, nothing was applied.
+        last counts. A delete of an id not held is no error. An id may be in one of the two only. What has expired goes
+        first, so an upsert of the same batch stays, whatever its time. Where an error is raised, nothing was applied.
 
         Args:
             upserts: New or changed crops.
             deletes: Crops to forget.
             watermark: Sequence number reached with this batch; must not go backwards.
+            expired: By collection, a time before which every crop captured is to be forgotten; a crop without a time
+                of capture stays.
 
         Raises:
             VectorError: An embedding has the wrong dimension, is not finite or not of unit length.
-            ValueError: An id is in both upserts and deletes, or the watermark goes backwards.
+            ValueError: An id is in both upserts and deletes, the watermark goes backwards, or a time is naive.
         """
 
     def search(self, queries: NDArray[np.float32], k: int, where: Filter) -> list[Hits]:
