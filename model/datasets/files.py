@@ -85,6 +85,11 @@ def entries(folder: Path, most: int = 8) -> str:
     return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
 
 
+def readable(name: str) -> str:
+    """A name from the file system as text; bytes that are no UTF-8 are written as escapes."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def find_pictures(folder: Path) -> list[Path]:
     """All pictures below a folder, in the order of their paths; links are followed, what begins with a dot passed over.
 

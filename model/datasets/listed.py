@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model.datasets.crops import Crops, DatasetError
 from model.datasets.dataset import RetrievalTest
-from model.datasets.files import entries
+from model.datasets.files import entries, readable
 
 
 class ListedDataset:
@@ -79,7 +79,7 @@ class ListedDataset:
 
 def set_name(folder: Path) -> str:
     """What to call the set in a folder: the folder's name, also where the path is "."."""
-    return folder.resolve().name
+    return readable(folder.resolve().name)
 
 
 def pick_test(dataset: str, names: tuple[str, ...], name: str | None) -> str:

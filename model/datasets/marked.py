@@ -101,6 +101,7 @@ class MarkedDataset:
     def _items(self) -> list[MarkedCrop]:
         items = self._read()
         _refuse_twice(items, self._source)
+        _refuse_two_labels(items, self._source)
         _refuse_half_a_test(items, self._source)
         _refuse_learned_and_tested(items, self._source)
         return items
@@ -160,6 +161,17 @@ def _refuse_twice(items: list[MarkedCrop], source: str) -> None:
         if key in seen:
             raise DatasetError(f"{source} lists {item.crop.path.name} more than once.")
         seen.add(key)
+
+
+def _refuse_two_labels(items: list[MarkedCrop], source: str) -> None:
+    said: dict[Path, tuple[str, str]] = {}
+    for crop in (item.crop for item in items):
+        vehicle, camera = said.setdefault(crop.path, (crop.vehicle, crop.camera))
+        if (vehicle, camera) != (crop.vehicle, crop.camera):
+            raise DatasetError(
+                f"{source} says of {crop.path.name} that it shows {vehicle!r} on camera {camera!r}, and elsewhere "
+                f"{crop.vehicle!r} on camera {crop.camera!r}; one of them is wrong."
+            )
 
 
 def _refuse_half_a_test(items: list[MarkedCrop], source: str) -> None:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from model.datasets.crops import DatasetError, LabelledCrop
-from model.datasets.files import find_pictures
+from model.datasets.files import find_pictures, readable
 from model.datasets.marked import MarkedCrop, MarkedDataset
 
 GROUPS = ("vehicle", "camera", "type", "caption")
@@ -49,7 +49,15 @@ def _read(folder: Path, regex: re.Pattern[str]) -> list[MarkedCrop]:
             f"{len(unfit):,} of {len(names):,} pictures in {folder} do not fit the pattern {regex.pattern!r}, "
             f"{unfit[0]} among them; give a pattern that fits every name, or describe the crops in a manifest."
         )
+    for name in names:
+        _need_unicode(name, folder)
     return [MarkedCrop(_crop(path, match)) for path, match in zip(pictures, matches, strict=True) if match]
+
+
+def _need_unicode(name: str, folder: Path) -> None:
+    """Refuse a name that is no text: labels are hashed, stored and shown as text."""
+    if (shown := readable(name)) != name:
+        raise DatasetError(f"The name of {shown} in {folder} is not UTF-8, so no label can be read from it; rename it.")
 
 
 def _crop(path: Path, match: re.Match[str]) -> LabelledCrop:

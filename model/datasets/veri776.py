@@ -62,5 +62,7 @@ def _types(labels: Path) -> dict[str, str]:
         items = ET.parse(labels, parser).iter("Item")  # noqa: S314
     except ET.ParseError as error:
         raise DatasetError(f"{labels} is not XML: {error}; fetch it again, or leave it out.") from error
+    except OSError as error:
+        raise DatasetError(f"{labels} cannot be read: {error.strerror}; make it readable, or leave it out.") from error
     named = ((item.get("imageName", ""), _TYPES.get(item.get("typeID", ""))) for item in items)
     return {name: kind for name, kind in named if kind is not None}

@@ -73,6 +73,8 @@ def _read_info(info: Path, listing: Path, wanted: Collection[str]) -> dict[str, 
         raise DatasetError(
             f"{info} is not there; expected a line {_EXPECTED_INFO} for each crop of {listing}, which names no cameras."
         ) from error
+    except OSError as error:
+        raise DatasetError(f"{info} cannot be read: {error.strerror}.") from error
     seen = {}
     for number, line in enumerate(lines, start=1):
         crop, _, rest = line.partition(";")

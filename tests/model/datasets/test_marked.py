@@ -104,6 +104,26 @@ def test_queries_without_cameras(make_dataset: Make) -> None:
         make_dataset(("a", "", "query"), ("a", "", "gallery")).test()
 
 
+@pytest.mark.parametrize("second", [("b", "1"), ("a", "2")])
+def test_one_picture_with_two_labels(tmp_path: Path, second: tuple[str, str]) -> None:
+    crops = [LabelledCrop(tmp_path / "0.jpg", *labels) for labels in (("a", "1"), second)]
+    items = [MarkedCrop(crops[0], "query"), MarkedCrop(crops[1], "gallery")]
+    with pytest.raises(
+        DatasetError,
+        match=rf"labels.csv says of 0.jpg that it shows 'a' on camera '1', and elsewhere '{second[0]}' on camera '",
+    ):
+        MarkedDataset(tmp_path, "labels.csv", lambda: items).test()
+
+
+def test_a_query_may_be_in_the_gallery_too(tmp_path: Path) -> None:
+    (tmp_path / "0.jpg").touch()
+    crop = LabelledCrop(tmp_path / "0.jpg", "a", "1")
+    test = MarkedDataset(
+        tmp_path, "labels.csv", lambda: [MarkedCrop(crop, "query"), MarkedCrop(crop, "gallery")]
+    ).test()
+    assert test.query.items == test.gallery.items == (crop,)
+
+
 @pytest.mark.parametrize(
     ("splits", "message"),
     [

@@ -1,3 +1,4 @@
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,13 @@ def test_names_that_do_not_fit(make_tree: MakeTree, names: list[str], message: s
 def test_a_name_of_which_the_vehicle_is_empty_does_not_fit(make_tree: MakeTree) -> None:
     with pytest.raises(DatasetError, match=r"1 of 1 pictures .* do not fit"):
         open_pattern(make_tree({}, ["_cam1.jpg"]), r"(?P<vehicle>.*)_cam1\.jpg").train()
+
+
+def test_a_name_that_is_no_text_is_told_in_escapes(make_tree: MakeTree) -> None:
+    folder = make_tree({}, ["v1_cam1.jpg"])
+    (folder / os.fsdecode(b"caf\xe9_cam1.jpg")).touch()
+    with pytest.raises(DatasetError, match=r"The name of caf\\xe9_cam1.jpg in .*/set is not UTF-8, .*; rename it"):
+        open_pattern(folder, PATTERN).train()
 
 
 @pytest.mark.parametrize(

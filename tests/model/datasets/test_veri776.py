@@ -73,6 +73,16 @@ def test_a_damaged_label_file_is_named(make_tree: MakeTree) -> None:
         open_veri776(folder).train()
 
 
+def test_types_that_cannot_be_read(make_tree: MakeTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")  # whoever runs the tests may be root, who may read anything
+
+    monkeypatch.setattr("model.datasets.veri776.ET.parse", refused)
+    folder = make_tree(LISTS | {"train_label.xml": LABELS}, CROPS)
+    with pytest.raises(DatasetError, match=r"train_label.xml cannot be read: Permission denied; make it readable"):
+        open_veri776(folder).train()
+
+
 def test_training_needs_no_test_files_and_the_test_none_of_training(make_tree: MakeTree) -> None:
     trains = make_tree({"name_train.txt": LISTS["name_train.txt"]}, CROPS[:2], name="trains")
     tests = make_tree({name: LISTS[name] for name in ("name_query.txt", "name_test.txt")}, CROPS[2:], name="tests")

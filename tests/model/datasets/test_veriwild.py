@@ -134,6 +134,13 @@ def test_names_of_models_may_be_in_any_writing(make_tree: MakeTree) -> None:
     assert open_veriwild(folder).test().query.items[0].camera == "101"
 
 
+def test_a_vehicle_info_that_cannot_be_read(make_tree: MakeTree) -> None:
+    lists = {path: text for path, text in LISTS.items() if not path.endswith("info.txt")}
+    folder = make_tree(lists, [*CROPS, f"{SPLIT}/vehicle_info.txt/unpacked"])
+    with pytest.raises(DatasetError, match=r"vehicle_info.txt cannot be read: Is a directory"):
+        open_veriwild(folder).test()
+
+
 @pytest.fixture
 def released(protocol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The lists as released, without the crops; what is known of cameras stands in a vehicle info, the others are 0."""
