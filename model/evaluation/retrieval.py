@@ -159,27 +159,51 @@ def check_test(test: RetrievalTest) -> None:
     """Refuse a test that has no figure, from its labels alone, before anything is embedded.
 
     Raises:
-        EvaluationError: A list is empty, or no query has a match among its candidates.
+        EvaluationError: A list is empty, no query has a match among its candidates, or none has a candidate of another
+            vehicle.
     """
     for what, crops in (("queries", test.query), ("gallery", test.gallery)):
         if not len(crops):
             raise EvaluationError(f"The test {test.name} has no crops in its {what}: there is nothing to rank.")
-    seen: dict[str, set[str]] = {}
-    crops_of: dict[str, int] = {}
-    for crop in test.gallery:
-        seen.setdefault(crop.vehicle, set()).add(crop.camera)
-        crops_of[crop.vehicle] = crops_of.get(crop.vehicle, 0) + 1
     if test.rule == "one_per_vehicle":
-        if max(crops_of.values()) > 1:
-            return
+        _need_several_crops(test)
+    else:
+        _need_match_on_another_camera(test)
+    _need_another_vehicle(test)
+
+
+def _need_several_crops(test: RetrievalTest) -> None:
+    if len(test.gallery) == (vehicles := len(test.gallery.identities)):
         raise EvaluationError(
-            f"No query of the test {test.name} has a match: each of its {len(crops_of)} vehicles has one crop, and "
+            f"No query of the test {test.name} has a match: each of its {vehicles} vehicles has one crop, and "
             "that is the gallery. Expected vehicles with several crops."
         )
-    if not any(seen.get(crop.vehicle, set()) - {crop.camera} for crop in test.query):
+
+
+def _need_match_on_another_camera(test: RetrievalTest) -> None:
+    cameras: dict[str, set[str]] = {}
+    for crop in test.gallery:
+        cameras.setdefault(crop.vehicle, set()).add(crop.camera)
+    if not any(cameras.get(crop.vehicle, set()) - {crop.camera} for crop in test.query):
         raise EvaluationError(
             f"No query of the test {test.name} has a match: none of its {len(set(test.query.vehicles))} vehicles is in "
             "the gallery from another camera. Check the vehicle and camera labels."
+        )
+
+
+def _need_another_vehicle(test: RetrievalTest) -> None:
+    shown = {(crop.vehicle, crop.camera) for crop in test.gallery}
+    vehicles = {vehicle for vehicle, _ in shown}
+    everywhere = test.rule != "same_camera"
+    if not any(
+        vehicle != crop.vehicle and (everywhere or camera != crop.camera)
+        for crop in test.query
+        if crop.vehicle in vehicles
+        for vehicle, camera in shown
+    ):
+        raise EvaluationError(
+            f"No query of the test {test.name} has a candidate of another vehicle than its own; the gallery shows "
+            f"{len(vehicles)}. Every ranking would be perfect: expected vehicles to tell apart."
         )
 
 

@@ -53,6 +53,10 @@ class PairScores:
         allowed = false_match_rate * reached[0]
         return float((np.flatnonzero(reached <= allowed)[0] - _ZERO) * STEP)
 
+    def resolves(self, false_match_rate: float) -> bool:
+        """Whether there are different pairs enough for one of them to make up this rate."""
+        return bool(false_match_rate * self.different.sum() >= 1)
+
     def true_match_rate(self, threshold: float) -> float:
         """Share of the same pairs that reach a score; NaN where there is no such pair."""
         return _share_reaching(self.same, threshold)

@@ -65,7 +65,7 @@ def summary(measured: Measured) -> dict[str, Any]:
             "queries": len(test.query),
             "gallery": len(test.gallery),
             "vehicles": len({*test.query.identities, *test.gallery.identities}),
-            "cameras": len({*test.query.cameras.tolist(), *test.gallery.cameras.tolist()}),
+            "cameras": len({crop.camera for crop in (*test.query, *test.gallery)} - {""}),
         },
         "rerank": {
             "top": measured.rerank_top,
@@ -112,11 +112,12 @@ def column_name(column: str) -> str:
 
 
 def threshold(scores: PairScores, rate: float) -> dict[str, float | None]:
-    """The threshold at a false-match rate, and the two rates that are reached with it."""
+    """The threshold at a false-match rate, whether the pairs resolve that rate, and the two rates reached with it."""
     found = scores.threshold_at(rate)
     return {
         "false_match_rate": rate,
         "threshold": found,
+        "resolved": scores.resolves(rate),
         "reached_false_match_rate": _finite(scores.false_match_rate(found)),
         "true_match_rate": _finite(scores.true_match_rate(found)),
     }

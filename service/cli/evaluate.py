@@ -98,12 +98,13 @@ def evaluate(
             baselines=baselines,
             degradations=degradations,
         )
+        # shown first: a disk that is full by now must not take hours of figures with it
+        _show(measured)
         _write(measured, embedded, report, json_file)
     except ModelError as error:
         stop(str(error), _FAILED)
     except KeyboardInterrupt:
-        stop("Interrupted. Nothing was written.", _INTERRUPTED)
-    _show(measured, report)
+        stop("Interrupted. No file was left half written.", _INTERRUPTED)
 
 
 def _need_places(report: Path | None, json_file: Path | None) -> None:
@@ -203,14 +204,14 @@ def _write(measured: "Measured", embedded: "Embedded", report: Path | None, json
     if report is None and json_file is None:
         return
     document = summary(measured)
-    figures = (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    figures = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     files = {}
     if report is not None:
         from model.evaluation.report import report_page
 
         # the page first, for it is the largest: where it finds room, the figures do
         files = {
-            report / "report.html": report_page(measured, embedded, document).encode(),
+            report / "report.html": report_page(measured, embedded, document),
             report / "figures.json": figures,
         }
     if json_file is not None:
@@ -220,23 +221,19 @@ def _write(measured: "Measured", embedded: "Embedded", report: Path | None, json
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             stop(f"The folder {file.parent} cannot be made: {error.strerror}. Give another place.", _FAILED)
-        write_atomically(file, content)
+        # a folder's name may be no text; what UTF-8 cannot say is escaped, as JSON does
+        write_atomically(file, content.encode(errors="backslashreplace"))
+    if report is not None:
+        remarks.print(f"The report is {escape(str(report / 'report.html'))}", style="dim")
 
 
-def _show(measured: "Measured", report: Path | None) -> None:
-    from model.evaluation.summary import rerank_note, threshold
-    from service.cli.evaluation_tables import degradation_table, figure_table, score_table
+def _show(measured: "Measured") -> None:
+    from model.evaluation.summary import rerank_note
+    from service.cli.evaluation_tables import degradation_table, figure_table, score_table, threshold_line
 
     out.print(figure_table(measured))
     out.print(rerank_note(measured.rerank_top) + "\n", style="dim")
     out.print(score_table(measured))
-    found = threshold(measured.evaluation.scores, measured.false_match_rate)
-    true = found["true_match_rate"]
-    out.print(
-        f"Threshold at a false-match rate of {100 * measured.false_match_rate:g} %: {found['threshold']:.4f}; "
-        f"{100 * (true or 0):.1f} % of the pairs of one vehicle reach it.\n"
-    )
+    out.print(threshold_line(measured) + "\n")
     if measured.degradations:
         out.print(degradation_table(measured))
-    if report is not None:
-        remarks.print(f"The report is {escape(str(report / 'report.html'))}", style="dim")

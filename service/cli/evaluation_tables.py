@@ -1,4 +1,4 @@
-"""The tables that `clip-senet evaluate` prints."""
+"""The tables and the line that `clip-senet evaluate` prints."""
 
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,22 @@ def score_table(measured: "Measured") -> Table:
         for kind, values in one.scores.quantiles().items():
             table.add_row(escape(name) if kind == "same" else "", kind, *(f"{value:.3f}" for value in values))
     return table
+
+
+def threshold_line(measured: "Measured") -> str:
+    """The chosen threshold in words, and whether there are pairs enough for its rate."""
+    scores, rate = measured.evaluation.scores, measured.false_match_rate
+    threshold = scores.threshold_at(rate)
+    line = (
+        f"Threshold at a false-match rate of {100 * rate:g} %: {threshold:.4f}; "
+        f"{100 * scores.true_match_rate(threshold):.1f} % of the pairs of one vehicle reach it."
+    )
+    if scores.resolves(rate):
+        return line
+    return (
+        f"{line} It only lies above all {scores.different.sum():,} pairs of two vehicles, which are too few for this "
+        "rate: among more pairs some may reach it."
+    )
 
 
 def degradation_table(measured: "Measured") -> Table:

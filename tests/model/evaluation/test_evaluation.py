@@ -59,8 +59,8 @@ def test_a_type_without_a_query_to_count_has_no_row() -> None:
 
 
 def test_a_vehicle_without_a_type_is_of_type_unknown() -> None:
-    labels = (("a", "c1", None), ("a", "c2", None))
-    assert list(of_one_list(unit(0, 1), labels).figures()) == ["all", "unknown"]
+    labels = (("a", "c1", None), ("a", "c2", None), ("b", "c1", None))
+    assert list(of_one_list(unit(0, 1, 2), labels).figures()) == ["all", "unknown"]
 
 
 def test_each_pair_of_candidates_is_counted_once() -> None:
@@ -135,8 +135,9 @@ def test_equals_both_published_rules_on_ties_duplicates_junk_and_lone_queries(
     q_labels, g_labels = [label for label, _ in query], [label for label, _ in gallery]
     q_rows, g_rows = AXES[[corner for _, corner in query]], AXES[[corner for _, corner in gallery]]
     lists = crops(*q_labels), crops(*g_labels)
-    if not has_match(q_labels, g_labels):
-        with pytest.raises(EvaluationError, match="No query of the test made up has a match"):
+    without = "a match" if not has_match(q_labels, g_labels) else "a candidate of another vehicle"
+    if without == "a match" or len({vehicle for vehicle, _, _ in g_labels}) == 1:
+        with pytest.raises(EvaluationError, match=f"No query of the test made up has {without}"):
             measured(q_rows, lists[0], g_rows, lists[1], "same_vehicle_same_camera")
         return
     figures = measured(q_rows, lists[0], g_rows, lists[1], "same_vehicle_same_camera").figures()["all"]
@@ -244,6 +245,32 @@ def test_one_per_vehicle_is_the_mean_of_ten_draws_without_a_look_at_cameras() ->
 def test_no_query_with_a_match(rule: Rule, labels: list[Label]) -> None:
     with pytest.raises(EvaluationError, match="No query of the test made up has a match"):
         of_one_list(unit(0, 1), labels, rule)
+
+
+@pytest.mark.parametrize(
+    ("rule", "labels"),
+    [
+        ("same_camera", [("a", "c1", None), ("a", "c2", None)]),
+        ("same_vehicle_same_camera", [("a", "c1", None), ("a", "c2", None)]),
+        ("one_per_vehicle", [("a", "c1", None), ("a", "c1", None)]),
+    ],
+)
+def test_no_query_with_another_vehicle_before_it(rule: Rule, labels: list[Label]) -> None:
+    with pytest.raises(EvaluationError, match="No query of the test made up has a candidate of another vehicle"):
+        of_one_list(unit(*range(len(labels))), labels, rule)
+
+
+def test_other_vehicles_on_the_querys_own_camera_are_not_before_it() -> None:
+    queries, gallery = crops(("a", "c1", None)), crops(("a", "c2", None), ("b", "c1", None))
+    with pytest.raises(EvaluationError, match="candidate of another vehicle than its own; the gallery shows 2"):
+        measured(unit(0), queries, unit(1, 2), gallery)
+    assert measured(unit(0), queries, unit(1, 2), gallery, "same_vehicle_same_camera").figures()["all"]["R1"] == 100
+
+
+def test_a_query_of_a_vehicle_that_the_gallery_has_not_does_not_make_it_a_test() -> None:
+    queries, gallery = crops(("a", "c1", None), ("x", "c1", None)), crops(("a", "c2", None))
+    with pytest.raises(EvaluationError, match="candidate of another vehicle than its own; the gallery shows 1"):
+        measured(unit(0, 1), queries, unit(2), gallery, "same_vehicle_same_camera")
 
 
 def test_an_empty_list_is_named() -> None:

@@ -57,6 +57,8 @@ def test_equals_the_reference_whatever_the_method_answers(
     if not any(v == query[0][0] and c != query[0][1] for v, c in labels):
         labels.append((query[0][0], "c4"))
         gallery = [*gallery, (labels[-1], 0)]
+    labels.append(("another", "c5"))
+    gallery = [*gallery, (labels[-1], 1)]
     rows = AXES[[corner for _, corner in gallery]]
     asked = AXES[[query[1]]]
 

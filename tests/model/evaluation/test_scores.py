@@ -60,3 +60,10 @@ def test_pairs_are_counted_block_by_block() -> None:
 
 def test_no_different_pair_lets_every_score_pass() -> None:
     assert counted(np.float32([0.5]), np.float32([])).threshold_at(0.01) == -1
+
+
+@pytest.mark.parametrize(("pairs", "resolved"), [(0, False), (99, False), (100, True)])
+def test_a_rate_is_resolved_where_one_pair_is_no_more_than_it(pairs: int, *, resolved: bool) -> None:
+    scores = counted(np.float32([0.5]), np.zeros(pairs, dtype=np.float32))
+    assert scores.resolves(0.01) is resolved
+    assert not scores.resolves(0)

@@ -117,6 +117,21 @@ def test_thresholds_keep_their_rates(figures: dict[str, Any]) -> None:
     assert (figures["scores"]["same"]["pairs"], figures["scores"]["different"]["pairs"]) == (6, 30)
 
 
+def test_a_rate_for_which_there_are_too_few_pairs_is_told(
+    figures: dict[str, Any], measured: tuple[str, Path], data: Path, untrained_weights: Path
+) -> None:
+    assert (figures["threshold"]["resolved"], [one["resolved"] for one in figures["thresholds"]]) == (
+        True,
+        [True, False, False, False],
+    )
+    output, folder = measured
+    assert (folder / "report.html").read_text(encoding="utf-8").count("(too few pairs)") == 3
+    said = "It only lies above all 30 pairs of two vehicles, which are too few for this rate"
+    assert said not in output
+    code, output = run("--data", data, "--weights", untrained_weights)
+    assert (code, said in " ".join(output.split())) == (0, True)
+
+
 def test_degradations_are_told_by_kind_and_amount(figures: dict[str, Any]) -> None:
     names = [(one["kind"], one["amount"], one["unit"]) for one in figures["degradations"]]
     assert names[0] == ("shrink", 64, "px")
@@ -238,6 +253,7 @@ def test_vehicles_without_cameras_are_drawn_and_not_normalised(
     found = json.loads((tmp_path / "figures.json").read_text())
     assert found["data"]["rule"] == "one_per_vehicle"
     assert found["data"]["draws"] == 10
+    assert found["data"]["cameras"] == 0
     assert list(found["figures"]) == ["plain", "k_reciprocal", "query_expansion"]
 
 
@@ -287,6 +303,22 @@ def test_no_query_with_a_match(tmp_path: Path, copy: Path, untrained_weights: Pa
     (copy / "val.txt").write_text("\n".join(name for name in names if "cam1" in name))
     output = refused(tmp_path, "--data", copy, "--weights", untrained_weights)
     assert "No query of the test val has a match" in output
+
+
+def test_one_vehicle_only(tmp_path: Path, copy: Path, untrained_weights: Path) -> None:
+    (copy / "val.txt").write_text("car_0000_cam1.jpg\ncar_0000_cam2.jpg")
+    output = refused(tmp_path, "--data", copy, "--weights", untrained_weights)
+    assert "has a candidate of another vehicle than its own; the gallery shows 1" in output
+
+
+def test_a_folder_whose_name_is_no_text(tmp_path: Path, copy: Path, untrained_weights: Path) -> None:
+    folder = copy.rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    code, output = run("--data", folder, "--weights", untrained_weights, "--report", tmp_path / "report")
+    assert code == 0, output
+    assert json.loads((tmp_path / "report" / "figures.json").read_text(encoding="utf-8"))["data"]["folder"] == str(
+        folder
+    )
+    assert r"caf\xe9" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
 
 
 def test_an_empty_list(tmp_path: Path, copy: Path, untrained_weights: Path) -> None:
@@ -340,7 +372,7 @@ def test_an_interruption_writes_nothing(
     monkeypatch.setattr("model.evaluation.evaluate_embedded", interrupted)
     code, output = run("--data", data, "--weights", untrained_weights, "--report", tmp_path / "report")
     assert code == 130
-    assert "Nothing was written" in output
+    assert "No file was left half written" in output
     assert not (tmp_path / "report").exists()
 
 
@@ -357,6 +389,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, data: Path, untrained
     )
     assert done.returncode == 2, done.stderr
     assert "report.html cannot be written" in done.stderr
+    assert "mAP" in done.stdout, "what was measured is not lost"
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
         "report.html": "the last report",
         "figures.json": "{}",
