@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from model.datasets import Dataset
 from model.presets import load_preset
+from model.progress import count_bar
 from model.training.card import Lists, Run, write_card
 from model.training.devices import open_fabric
 from model.training.engine import Engine, Step
@@ -24,7 +26,7 @@ from model.training.metrics import Metrics, writer_errors_once
 from model.training.options import Options
 from model.training.ranks import Advance, Ranks
 from model.training.recipe import Recipe
-from model.training.show import count_bar, epoch_bar, epoch_line
+from model.training.show import epoch_bar, epoch_line
 from model.training.state import Identity, Progress, State, data_digest, load_state, save_state
 
 
@@ -86,7 +88,7 @@ def train(
         torch.set_num_threads(options.threads)
     with memory_explained():
         loop = _Loop(recipe, lists, out, options, console or Console(quiet=True))
-        with loop.interruption.watched(), writer_errors_once():
+        with closing(loop.engine), loop.interruption.watched(), writer_errors_once():
             figures = loop.run()
     return Outcome(loop.folder.kept, loop.kept, figures, loop.progress.history, loop.ranks.first)
 

@@ -41,15 +41,6 @@ def epoch_bar(console: Console, title: str, steps: int, done: int) -> Iterator[S
         yield advance
 
 
-@contextmanager
-def count_bar(console: Console, title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar over a number of things, where the console is a terminal; it is told how many more are done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=total)
-        yield lambda more: progress.advance(task, more)
-
-
 def epoch_line(row: Mapping[str, float]) -> str:
     """An epoch's row in one line; what was not measured is left out."""
     losses = [f"{name.removesuffix('_loss')} {value:.3f}" for name, value in row.items() if name.endswith("_loss")]

@@ -2,7 +2,6 @@
 
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +13,6 @@ from service.cli.data_options import Data, Layout, Manifest, Pattern
 from service.cli.terminal import command_line, out, remarks, stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from model.datasets import RetrievalTest
     from model.embedder import Embedder
     from model.evaluation import Embedded, Evaluation, ImageEmbedder
@@ -141,12 +138,13 @@ def _measure(
     from model.evaluation import crops_to_embed, embed_test, evaluate_embedded
     from model.evaluation.retrieval import check_test, queries_of
     from model.evaluation.summary import Measured
+    from model.progress import count_bar
     from service.cli.evaluation_columns import SETTINGS, columns_for
 
     check_test(test)
-    with _progress("Embedding", crops_to_embed(test)) as advance:
+    with count_bar(remarks, "Embedding", crops_to_embed(test)) as advance:
         embedded = embed_test(embedder, test, batch=batch, advance=advance)
-    with _progress("Ranking", queries_of(test)) as advance:
+    with count_bar(remarks, "Ranking", queries_of(test)) as advance:
         evaluation = evaluate_embedded(embedded, test, columns_for(test.rule), rerank_top=rerank_top, advance=advance)
     measured = Measured(
         test=test,
@@ -169,11 +167,12 @@ def _measure(
 
 def _baselines(test: "RetrievalTest", image_size: int, batch: int) -> "dict[str, Evaluation]":
     from model.evaluation import ColourHistogram, ImageNetCnn, crops_to_embed, embed_test, evaluate_embedded
+    from model.progress import count_bar
 
     models: dict[str, ImageEmbedder] = {"ImageNet CNN": ImageNetCnn(image_size), "HSV histogram": ColourHistogram()}
     found = {}
     for name, model in models.items():
-        with _progress(name, crops_to_embed(test)) as advance:
+        with count_bar(remarks, name, crops_to_embed(test)) as advance:
             found[name] = evaluate_embedded(embed_test(model, test, batch=batch, advance=advance), test)
     return found
 
@@ -181,19 +180,10 @@ def _baselines(test: "RetrievalTest", image_size: int, batch: int) -> "dict[str,
 def _degraded(embedder: "Embedder", test: "RetrievalTest", embedded: "Embedded", batch: int) -> "list[DegradedFigures]":
     from model.evaluation import crops_to_embed
     from model.evaluation.degradations import DEGRADATIONS, degraded_figures
+    from model.progress import count_bar
 
-    with _progress("Worse pictures", len(DEGRADATIONS) * crops_to_embed(test)) as advance:
+    with count_bar(remarks, "Worse pictures", len(DEGRADATIONS) * crops_to_embed(test)) as advance:
         return list(degraded_figures(embedder, test, embedded, batch=batch, advance=advance))
-
-
-@contextmanager
-def _progress(what: str, total: int) -> "Iterator[Callable[[int], None]]":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=remarks, transient=True, disable=not remarks.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.advance(task, done)
 
 
 def _write(measured: "Measured", embedded: "Embedded", report: Path | None, json_file: Path | None) -> None:
