@@ -8,11 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from model.datasets import Crops
+from model.errors import ModelError
 from model.preprocessing import resize_crop
 from model.training.augmentation import build_augmentation
 from model.training.batches import Draw, DrawSampler
+from model.training.errors import TrainingError
 from model.training.losses import Batch
 from model.training.recipe import Augmentation
 from model.training.seeds import seed_of
@@ -44,7 +47,12 @@ class TrainingCrops(Dataset[Sample]):
         self._vary = build_augmentation(augmentation, size)
         self.labels = crops.labels()
         self.in_memory = len(crops) * 3 * size * size <= budget
-        self._images = torch.stack([self._read(crop) for crop in range(len(crops))]) if self.in_memory else None
+        self._images: Tensor | None = None
+        if self.in_memory:
+            images = torch.empty((len(crops), 3, size, size), dtype=torch.uint8)
+            for crop in range(len(crops)):
+                images[crop] = self._read(crop)
+            self._images = images
 
     def __len__(self) -> int:
         return len(self._crops)
@@ -95,6 +103,36 @@ def build_loader(crops: TrainingCrops, sampler: DrawSampler, workers: int | None
         generator=torch.Generator(),
     )
     return loader
+
+
+def read_batches(loader: "DataLoader[Batch]") -> Iterator[Batch]:
+    """The loader's batches; what a worker says of a crop that it cannot read comes without the worker's traceback.
+
+    Raises:
+        DatasetError: A crop cannot be read.
+        TrainingError: A worker was killed.
+    """
+    try:
+        yield from loader
+    except ModelError as error:
+        raise type(error)(str(error).rpartition(f"{type(error).__name__}: ")[2].strip()) from error
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise TrainingError(
+            f"A process that reads crops was killed ({str(error).partition(chr(10))[0]}), as happens where memory or "
+            "shared memory runs out: take fewer --workers, then go on with --resume."
+        ) from error
+
+
+def end_workers(loader: "DataLoader[Batch]") -> None:
+    """End the loader's processes.
+
+    Python would end them by SIGTERM when it exits, which they leave to the run, and wait for them for ever.
+    """
+    iterator = loader._iterator  # noqa: SLF001 - torch ends workers when nothing refers to them, as a traceback does
+    if isinstance(iterator, _MultiProcessingDataLoaderIter):
+        iterator._shutdown_workers()  # noqa: SLF001
 
 
 def _leave_signals_to_the_run(_worker: int) -> None:

@@ -11,7 +11,7 @@ from model.datasets import Crops
 from model.presets import Preset
 from model.training.batches import DrawSampler, EpochBatches
 from model.training.captions import CaptionTerm
-from model.training.data import TrainingCrops, build_loader
+from model.training.data import TrainingCrops, build_loader, end_workers, read_batches
 from model.training.devices import share_statistics
 from model.training.errors import TrainingError
 from model.training.learner import Learner
@@ -86,13 +86,18 @@ class Engine:
             first: The first step to take, from 0.
 
         Raises:
-            TrainingError: The loss is not finite.
+            TrainingError: The loss is not finite, or a process that reads crops has gone.
+            DatasetError: A crop cannot be read.
         """
         self._sampler.start(epoch, first)
         self._learner.train()
-        batches = iter(self._loader)
+        batches = read_batches(self._loader)
         for step in range(first, self.steps):
             yield self._step(epoch, step, batches)
+
+    def close(self) -> None:
+        """End the processes that read crops; no step can be taken afterwards."""
+        end_workers(self._loader)
 
     def tensors(self) -> dict[str, Any]:
         """All that changes with the steps."""

@@ -1,11 +1,16 @@
+import os
+import signal
 from collections.abc import Callable
+from multiprocessing import active_children
+from pathlib import Path
 
+import pytest
 import torch
 
-from model.datasets import Crops
-from model.training import Recipe
+from model.datasets import Crops, DatasetError, LabelledCrop
+from model.training import Recipe, TrainingError
 from model.training.batches import Draw, DrawSampler, EpochBatches
-from model.training.data import TrainingCrops, build_loader
+from model.training.data import TrainingCrops, build_loader, end_workers, read_batches
 from model.training.losses import Batch
 from model.training.recipe import Augmentation
 
@@ -77,3 +82,46 @@ def test_all_crops_as_they_are_come_in_parts(make_crops: MakeCrops) -> None:
     parts = list(crops.images(batch=4))
     assert [len(part) for part in parts] == [4, 4, 2]
     assert torch.equal(torch.cat(parts)[7], crops.image(7))
+
+
+def loader_with_a_worker(crops: Crops, recipe: Recipe) -> "torch.utils.data.DataLoader[Batch]":
+    held = TrainingCrops(crops, 32, Augmentation(), seed=1, budget=0)
+    sampler = DrawSampler(EpochBatches(held.labels, recipe), each=2, accumulate=1, rank=0, ranks=1)
+    return build_loader(held, sampler, 1, gpu=False)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_crop_that_cannot_be_read_is_one_sentence_whoever_reads_it(
+    make_crops: MakeCrops, make_recipe: MakeRecipe, tmp_path: Path, workers: int
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    crops = Crops("broken", (*make_crops(3), *[LabelledCrop(tmp_path / "broken.png", "other", "camera 0")] * 2))
+    held = TrainingCrops(crops, 32, Augmentation(), seed=1, budget=0)
+    sampler = DrawSampler(EpochBatches(held.labels, make_recipe()), each=2, accumulate=1, rank=0, ranks=1)
+    loader = build_loader(held, sampler, workers, gpu=False)
+    with pytest.raises(DatasetError, match=r"^The crop .*broken\.png cannot be decoded: [^\n]*$"):
+        list(read_batches(loader))
+    end_workers(loader)
+
+
+def test_a_killed_worker_is_said_with_what_helps(make_crops: MakeCrops, make_recipe: MakeRecipe) -> None:
+    before = set(active_children())
+    loader = loader_with_a_worker(make_crops(40), make_recipe())
+    batches = read_batches(loader)
+    next(batches)
+    (worker,) = set(active_children()) - before
+    os.kill(worker.pid or 0, signal.SIGKILL)
+    with pytest.raises(TrainingError, match=r"was killed \(DataLoader worker .*\), .*: take fewer --workers"):
+        list(batches)
+    end_workers(loader)
+
+
+def test_workers_end_while_a_traceback_still_refers_to_their_loader(
+    make_crops: MakeCrops, make_recipe: MakeRecipe
+) -> None:
+    before = set(active_children())
+    loader = loader_with_a_worker(make_crops(8), make_recipe())
+    next(read_batches(loader))
+    assert set(active_children()) - before
+    end_workers(loader)
+    assert not set(active_children()) - before

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from support.training import Generated
+from support.training import Generated, start_run
 
 from model.datasets import Crops, DatasetError
 from model.embedder import Embedder
@@ -140,6 +140,18 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_state(
     state = load_state(tmp_path / "state.pt")
     assert (state.progress.epoch, state.progress.step) == (1, 0)
     assert all(torch.isfinite(value).all() for value in state.tensors["learner"].values())
+
+
+def test_a_run_that_fails_ends_its_workers_and_then_itself(
+    tmp_path: Path, make_data: MakeData, make_recipe: MakeRecipe
+) -> None:
+    recipe, log = make_recipe(small=True, learning_rates=1e30), tmp_path / "log"
+    process = start_run(recipe.model_dump_json(), make_data(), tmp_path / "out", log, workers=2, cache_bytes=0)
+    process.join(60)
+    ended = process.exitcode
+    process.kill()
+    assert ended == 1, "the run hangs" if ended is None else log.read_text()
+    assert "The loss is" in log.read_text()
 
 
 def test_weights_that_diverge_beyond_fp16_are_never_stored(
