@@ -99,7 +99,8 @@ def embed_crops(
             rows = embedder.embed(prepared)
             if embeddings is None:
                 embeddings = np.empty((len(crops), rows.shape[1]), dtype=np.float32)
-            embeddings[done : done + len(rows)] = _checked(rows, crops.items[done : done + len(rows)])
+            need_unit_rows(rows, crops.items[done : done + len(rows)])
+            embeddings[done : done + len(rows)] = rows
             done += len(rows)
             if advance:
                 advance(len(rows))
@@ -122,8 +123,17 @@ def _prepared(
         yield np.stack(list(ready))
 
 
-def _checked(rows: NDArray[np.float32], items: Sequence[LabelledCrop]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(rows, axis=1)
+def need_unit_rows(rows: NDArray[np.float32], items: Sequence[LabelledCrop]) -> None:
+    """Refuse embeddings that are not finite or not of unit length: their scores would be no cosines.
+
+    Args:
+        rows: Shape (N, D).
+        items: The crops that they are of, for the message.
+
+    Raises:
+        EvaluationError: One is such; the message names its crop.
+    """
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
     wrong = np.flatnonzero(~(np.abs(lengths - 1) < _UNIT_TOLERANCE))  # NaN compares as false, so this finds it too
     if len(wrong):
         crop = items[wrong[0]]
@@ -131,4 +141,3 @@ def _checked(rows: NDArray[np.float32], items: Sequence[LabelledCrop]) -> NDArra
         raise EvaluationError(
             f"The embedding of {crop.path} has {found}, expected a unit vector: the weights are damaged or diverged."
         )
-    return rows

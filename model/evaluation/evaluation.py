@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.datasets import RetrievalTest
-from model.evaluation.embed import Advance, Embedded, ImageEmbedder, embed_test
+from model.evaluation.embed import Advance, Embedded, ImageEmbedder, embed_test, need_unit_rows
 from model.evaluation.ranking import EvaluationError, Ranking, match_ranks
 from model.evaluation.reranking import RERANK_TOP, Reranking, reranked
 from model.evaluation.retrieval import Retrieval, check_test, draws
@@ -68,7 +68,7 @@ def evaluate(
 
     Raises:
         DatasetError: A crop is not there or cannot be decoded.
-        EvaluationError: A list is empty, no query has a match, or an embedding is not finite.
+        EvaluationError: A list is empty, no query has a match, or an embedding is no unit vector.
     """
     check_test(test)
     return evaluate_embedded(embed_test(embedder, test, batch=batch), test, rerankings, rerank_top=rerank_top)
@@ -92,8 +92,8 @@ def evaluate_embedded(
         advance: Told of queries done.
 
     Raises:
-        EvaluationError: A list is empty, no query has a match, or the embeddings do not fit the lists or are not
-            finite.
+        EvaluationError: A list is empty, no query has a match, or the embeddings do not fit the lists or are no
+            unit vectors.
     """
     check_test(test)
     for rows, crops in ((embedded.query, test.query), (embedded.gallery, test.gallery)):
@@ -101,8 +101,7 @@ def evaluate_embedded(
             raise EvaluationError(
                 f"Embeddings of shape {rows.shape} do not fit the {len(crops)} crops of {crops.name}."
             )
-        if not np.isfinite(rows).all():
-            raise EvaluationError(f"An embedding of {crops.name} is not finite: the weights are damaged or diverged.")
+        need_unit_rows(rows, crops.items)
     scores, types = PairScores(), []
     rankings: dict[str, list[Ranking]] = {name: [] for name in (PLAIN, *(rerankings or {}))}
     for draw in draws(test):

@@ -285,9 +285,12 @@ def test_embeddings_that_do_not_fit_the_list() -> None:
         of_one_list(unit(0, 1, 2), LABELS)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_embeddings_that_are_not_finite(bad: float) -> None:
-    rows = unit(0, 1, 2, 3)
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [(np.nan, "values that are not finite"), (np.inf, "values that are not finite"), (2, "length 2.24")],
+)
+def test_embeddings_that_are_no_unit_vectors(bad: float, said: str) -> None:
+    rows = unit(0, 0, 0, 0)
     rows[2, 1] = bad
-    with pytest.raises(EvaluationError, match="not finite"):
+    with pytest.raises(EvaluationError, match=said):
         of_one_list(rows, LABELS)
