@@ -113,11 +113,25 @@ def _parquet(manifest: Path) -> tuple[list[str], Iterator[tuple[str, Row]]]:
         ) from error
     try:
         columns = list(parquet.read_schema(manifest).names)
-        table = parquet.read_table(manifest, columns=sorted(set(_COLUMNS) & set(columns)))
     except (ArrowException, OSError) as error:
-        raise DatasetError(f"{manifest} cannot be read as Parquet: {error}.") from error
-    rows = enumerate(table.to_pylist(), start=1)
-    return columns, ((f"{manifest}, row {number},", _texts(row, manifest, number)) for number, row in rows)
+        raise _not_parquet(manifest, error) from error
+    return columns, _parquet_rows(manifest, sorted(set(_COLUMNS) & set(columns)))
+
+
+def _parquet_rows(manifest: Path, columns: list[str]) -> Iterator[tuple[str, Row]]:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        table = parquet.read_table(manifest, columns=columns)
+        table.validate(full=True)  # text that is not UTF-8 would come up row by row
+    except (ArrowException, OSError) as error:
+        raise _not_parquet(manifest, error) from error
+    for number, row in enumerate(table.to_pylist(), start=1):
+        yield f"{manifest}, row {number},", _texts(row, manifest, number)
+
+
+def _not_parquet(manifest: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"{manifest} cannot be read as Parquet: {error}.")
 
 
 def _texts(row: dict[str, object], manifest: Path, number: int) -> Row:

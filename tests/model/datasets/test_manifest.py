@@ -181,6 +181,23 @@ def test_parquet_that_is_none(make_tree: MakeTree) -> None:
         open_dataset(make_tree({"manifest.parquet": "file,vehicle"}, CROPS)).train()
 
 
+def test_parquet_with_a_column_twice(make_tree: MakeTree) -> None:
+    folder = make_tree({}, CROPS)
+    table = pa.Table.from_arrays([pa.array(CROPS)] * 3, names=["file", "file", "vehicle"])
+    parquet.write_table(table, folder / "manifest.parquet")
+    with pytest.raises(DatasetError, match=r"has the column file twice; expected .*, found file, file, vehicle\."):
+        open_dataset(folder).train()
+
+
+def test_parquet_with_text_that_is_not_utf8(make_tree: MakeTree) -> None:
+    folder = make_tree({}, CROPS)
+    _, offsets, _ = pa.array(["aa"] * 4).buffers()
+    vehicles = pa.Array.from_buffers(pa.string(), 4, [None, offsets, pa.py_buffer(b"\xff" * 8)])
+    write_parquet(folder / "manifest.parquet", file=CROPS, vehicle=vehicles)
+    with pytest.raises(DatasetError, match=r"manifest.parquet cannot be read as Parquet: .*Invalid UTF8"):
+        open_dataset(folder).train()
+
+
 def test_parquet_without_a_vehicle(make_tree: MakeTree) -> None:
     folder = make_tree({}, CROPS)
     write_parquet(folder / "manifest.parquet", file=CROPS)
