@@ -74,7 +74,9 @@ class Filter:
         captured_from: Start of the half-open time window [from, to), aware.
         captured_to: End of the window, itself outside.
         tracks: Tracks allowed. An empty set allows none.
+        exclude_tracks: Tracks not allowed; a crop of no track is on none of them.
         vehicle_ids: Vehicle ids allowed. An empty set allows none.
+        exclude_vehicle_ids: Vehicle ids not allowed; a crop without one has none of them.
         attributes: Each key must be present with an equal value.
         exclude_ids: Crops not to be answered.
 
@@ -88,7 +90,9 @@ class Filter:
     captured_from: datetime | None = None
     captured_to: datetime | None = None
     tracks: frozenset[Track] | None = None
+    exclude_tracks: frozenset[Track] = frozenset()
     vehicle_ids: frozenset[str] | None = None
+    exclude_vehicle_ids: frozenset[str] = frozenset()
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
     exclude_ids: frozenset[UUID] = frozenset()
 

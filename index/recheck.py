@@ -33,11 +33,20 @@ def allows(where: Filter, sighting: Sighting) -> bool:
         sighting.collection == where.collection
         and (where.camera_ids is None or sighting.camera_id in where.camera_ids)
         and sighting.camera_id not in where.exclude_camera_ids
+        and _on_allowed_track(where, sighting)
         and (where.vehicle_ids is None or sighting.vehicle_id in where.vehicle_ids)
+        and sighting.vehicle_id not in where.exclude_vehicle_ids
         and sighting.id not in where.exclude_ids
         and _in_window(where, sighting)
         and _has_attributes(where, sighting)
     )
+
+
+def _on_allowed_track(where: Filter, sighting: Sighting) -> bool:
+    if sighting.track is None:
+        return where.tracks is None
+    track = (sighting.camera_id, *sighting.track)
+    return (where.tracks is None or track in where.tracks) and track not in where.exclude_tracks
 
 
 def _in_window(where: Filter, sighting: Sighting) -> bool:

@@ -1,5 +1,6 @@
 """From a filter to the rows it leaves, on the columns alone."""
 
+from collections import defaultdict
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from index.contract import Filter
+from index.contract import Filter, Track
 from index.table import UNKNOWN_TIME, Snapshot, microseconds
 
 
@@ -26,6 +27,12 @@ def selected_rows(snapshot: Snapshot, where: Filter) -> NDArray[np.int64]:
         mask &= ~words.cameras.among(words.cameras.codes(where.exclude_camera_ids))[columns.cameras]
     if where.vehicle_ids is not None:
         mask &= words.vehicles.among(words.vehicles.codes(where.vehicle_ids))[columns.vehicles]
+    if where.exclude_vehicle_ids:
+        mask &= ~words.vehicles.among(words.vehicles.codes(where.exclude_vehicle_ids))[columns.vehicles]
+    if where.tracks is not None:
+        mask &= _on_tracks(snapshot, where.tracks)
+    if where.exclude_tracks:
+        mask &= ~_on_tracks(snapshot, where.exclude_tracks)
     for key, value in where.attributes.items():
         mask &= words.attributes.among(words.attributes.holding(key, value))[columns.attributes]
     if where.captured_from is not None or where.captured_to is not None:
@@ -33,6 +40,18 @@ def selected_rows(snapshot: Snapshot, where: Filter) -> NDArray[np.int64]:
     if where.exclude_ids:
         mask[_rows_of(snapshot, where.exclude_ids)] = False
     return np.flatnonzero(mask)
+
+
+def _on_tracks(snapshot: Snapshot, tracks: AbstractSet[Track]) -> NDArray[np.bool_]:
+    columns, words = snapshot.columns, snapshot.vocabularies
+    of_camera: dict[str, list[tuple[str | None, str]]] = defaultdict(list)
+    for camera_id, session_id, track_id in tracks:
+        of_camera[camera_id].append((session_id, track_id))
+    on_one = np.zeros(len(columns.tracks), dtype=np.bool_)
+    for camera_id, names in of_camera.items():
+        named = words.tracks.among(words.tracks.codes(names))[columns.tracks]
+        on_one |= named & words.cameras.among(words.cameras.codes([camera_id]))[columns.cameras]
+    return on_one
 
 
 def _in_window(

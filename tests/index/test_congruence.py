@@ -32,6 +32,7 @@ TIMES = [
     datetime(1969, 7, 20, 20, 17, tzinfo=UTC),
 ]
 TRACKS = [None, (None, "7"), ("s1", "7"), ("s2", "7")]
+NAMED_TRACKS = [(camera, *track) for camera in CAMERAS[:3] for track in TRACKS if track] + [("cam-1", None, "unseen")]
 VEHICLES = [None, "v1", "v2", ""]
 SCALARS: list[Scalar] = [1, 1.0, True, "1", "true", 0, False, None, "", -2.5, 2**60, 2**60 + 1]
 KEYS = ["color", "doors", ""]
@@ -76,7 +77,10 @@ CONDITIONS: dict[str, st.SearchStrategy[object]] = {
     "exclude_camera_ids": subsets(CAMERAS, "unseen"),
     "captured_from": st.sampled_from(TIMES),
     "captured_to": st.sampled_from(TIMES),
+    "tracks": st.frozensets(st.sampled_from(NAMED_TRACKS)),
+    "exclude_tracks": st.frozensets(st.sampled_from(NAMED_TRACKS)),
     "vehicle_ids": subsets(VEHICLES, "unseen"),
+    "exclude_vehicle_ids": subsets(VEHICLES, "unseen"),
     "attributes": st.dictionaries(st.sampled_from([*KEYS, "unseen"]), st.sampled_from(SCALARS), max_size=2),
     "exclude_ids": st.frozensets(st.sampled_from([*IDS, UUID(int=3)])),
 }
@@ -108,7 +112,7 @@ class Oracle:
         return [crop for crop in self.crops.values() if self.allows(where, crop)]
 
     @staticmethod
-    def allows(where: Filter, crop: Sighting) -> bool:  # noqa: C901, PLR0911 - one condition, one line
+    def allows(where: Filter, crop: Sighting) -> bool:  # noqa: C901, PLR0911, PLR0912 - one condition, one line
         if crop.collection != where.collection or crop.id in where.exclude_ids:
             return False
         if where.camera_ids is not None and crop.camera_id not in where.camera_ids:
@@ -116,6 +120,13 @@ class Oracle:
         if crop.camera_id in where.exclude_camera_ids:
             return False
         if where.vehicle_ids is not None and crop.vehicle_id not in where.vehicle_ids:
+            return False
+        if crop.vehicle_id in where.exclude_vehicle_ids:
+            return False
+        track = crop.track and (crop.camera_id, *crop.track)
+        if where.tracks is not None and track not in where.tracks:
+            return False
+        if track in where.exclude_tracks:
             return False
         if (where.captured_from or where.captured_to) and crop.captured_at is None:
             return False
