@@ -1,0 +1,187 @@
+"""An immutable segment, mapped from its files: some crops of one collection, in ascending order of id."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.camera_sums import CameraSums
+from index.codecs.contract import Codec, CodecError, SegmentVectors
+from index.segments.description import ARRAYS, DESCRIPTION, VECTORS, Description, read_description
+from index.segments.files import SegmentError, check_hashes, check_sizes
+from index.segments.packed import map_arrays
+from index.segments.rows import Columns, SegmentRows, SegmentWords, in_id_order, merged_columns
+from index.segments.terms import FrozenAttributes
+from index.segments.words import FrozenWords
+
+_ROWS_AT_ONCE: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentVocabularies(SegmentWords):
+    """What the codes of a segment's columns mean; attribute sets are found by key and value as well."""
+
+    attributes: FrozenAttributes
+
+
+class Segment:
+    """A segment that was written and never changes. Every method may be called from any thread, `close` last.
+
+    Attributes:
+        description: What the segment is: id, collection, period, rows, codec, fingerprint, times.
+        columns: Its columns, mapped, in ascending order of id.
+        words: What their codes mean.
+        vectors: Its vectors.
+        camera_sums: Sums over the embeddings of each camera, all rows counted.
+        disk_bytes: What its files take.
+    """
+
+    def __init__(self, folder: Path, description: Description, vectors: SegmentVectors) -> None:
+        arrays = map_arrays(folder / ARRAYS, description.arrays)
+        self.description = description
+        self.columns = Columns(**{one.name: arrays[one.name] for one in fields(Columns)})
+        self.words = _words(arrays)
+        self.vectors = vectors
+        self.camera_sums: Mapping[str, CameraSums] = _MappedSums(self, arrays)
+        self.disk_bytes = sum(seal.size for seal in description.files.values())
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of the description, which is the name of the segment's folder."""
+        return self.description.id
+
+    def __len__(self) -> int:
+        return self.description.rows
+
+    @property
+    def id_range(self) -> tuple[int, int]:
+        """Lowest and highest id, each as the 128-bit number of the UUID."""
+        return self._id(0), self._id(len(self) - 1)
+
+    def rows_of(self, id_high: NDArray[np.uint64], id_low: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Row of each id, -1 where the segment does not hold it.
+
+        Args:
+            id_high: Upper 64 bits of the ids, shape (ids,).
+            id_low: Lower 64 bits, shape (ids,).
+        """
+        low, high = np.zeros(len(id_high), dtype=np.int64), np.full(len(id_high), len(self), dtype=np.int64)
+        for _ in range(len(self).bit_length()):  # bisection of all ids at once
+            middle = np.minimum((low + high) // 2, len(self) - 1)
+            at_high, at_low = self.columns.id_high[middle], self.columns.id_low[middle]
+            below = (at_high < id_high) | ((at_high == id_high) & (at_low < id_low))
+            open_ = low < high
+            low = np.where(open_ & below, middle + 1, low)
+            high = np.where(open_ & ~below, middle, high)
+        row = np.minimum(low, len(self) - 1)
+        held = (self.columns.id_high[row] == id_high) & (self.columns.id_low[row] == id_low)
+        return np.where(held, row, -1)
+
+    def rows_where(self, live: NDArray[np.bool_]) -> SegmentRows:
+        """The live rows, to be written again.
+
+        Args:
+            live: Shape (rows,).
+        """
+        return merge([self], [live])
+
+    def close(self) -> None:
+        """Let go of the vectors' files. The columns are let go when nothing reads them any longer."""
+        self.vectors.close()
+
+    def _id(self, row: int) -> int:
+        return int(self.columns.id_high[row]) << 64 | int(self.columns.id_low[row])
+
+
+def open_segment(folder: Path, codecs: Mapping[str, Codec], *, verify: bool) -> Segment:
+    """Open a segment that `write_segment` wrote.
+
+    Args:
+        folder: The segment's own folder.
+        codecs: Codecs by name.
+        verify: Whether to read all files and compare their hashes. Sizes, and the description, are compared always.
+
+    Raises:
+        SegmentError: Something is missing, cut off or changed, or no codec has the name of the segment's.
+    """
+    description = read_description(folder)
+    check_sizes(folder, description.files)
+    if verify:
+        for fault in check_hashes((folder / name, seal) for name, seal in description.files.items()).values():
+            raise fault
+    if description.codec not in codecs:
+        raise SegmentError(f"{folder / DESCRIPTION} names codec {description.codec!r}, there are {sorted(codecs)}")
+    try:
+        return Segment(folder, description, codecs[description.codec].open(folder / VECTORS))
+    except (OSError, CodecError) as error:
+        raise SegmentError(f"{folder} cannot be opened: {error}") from error
+
+
+def merge(segments: Sequence[Segment], live: Sequence[NDArray[np.bool_]]) -> SegmentRows:
+    """The live rows of segments of one collection, span and period, in ascending order of id, to be written as one.
+
+    The embeddings are held once, in the order in which they are written.
+
+    Args:
+        segments: At least one.
+        live: For each the rows to take, shape (rows,).
+
+    Raises:
+        ValueError: The segments differ in collection, span or period.
+    """
+    about = segments[0].description
+    key = (about.collection, about.span_us, about.period)
+    if any((one.description.collection, one.description.span_us, one.description.period) != key for one in segments):
+        raise ValueError("segments of different collections, spans or periods do not make one segment")
+    taken = [np.flatnonzero(mask) for mask in live]
+    columns, words = merged_columns(
+        [one.columns.at(rows) for one, rows in zip(segments, taken, strict=True)], [one.words for one in segments]
+    )
+    order = in_id_order(columns)
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    embeddings = np.empty((len(order), about.dimension), dtype=np.float32)
+    start = 0
+    for segment, rows in zip(segments, taken, strict=True):
+        for block in np.array_split(rows, max(1, len(rows) // _ROWS_AT_ONCE)):
+            embeddings[places[start : start + len(block)]] = segment.vectors.held(block)
+            start += len(block)
+    return SegmentRows(about.collection, about.span_us, about.period, embeddings, columns.at(order), words)
+
+
+def _words(arrays: Mapping[str, NDArray[Any]]) -> SegmentVocabularies:
+    def table(name: str) -> FrozenWords[Any]:
+        return FrozenWords(arrays[f"{name}.offsets"], arrays[f"{name}.text"])
+
+    attributes = FrozenAttributes(table("attributes"), table("terms"), arrays["terms.starts"], arrays["terms.holders"])
+    return SegmentVocabularies(table("cameras"), table("tracks"), table("vehicles"), attributes)
+
+
+class _MappedSums(Mapping[str, CameraSums]):
+    """Sums by camera, mapped; those of cameras with too few crops to be worth storing are added up when asked for."""
+
+    def __init__(self, segment: Segment, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._columns, self._vectors, self._cameras = segment.columns, segment.vectors, segment.words.cameras
+        self._counts: NDArray[np.int64] = arrays["sums.counts"]
+        self._stored: NDArray[np.int32] = arrays["sums.cameras"]
+        self._totals: NDArray[np.int64] = arrays["sums.totals"]
+        self._squares: NDArray[np.int64] = arrays["sums.squares"]
+
+    def __len__(self) -> int:
+        return len(self._cameras)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._cameras[code] for code in range(len(self._cameras)))
+
+    def __getitem__(self, camera: str) -> CameraSums:
+        codes = self._cameras.codes([camera])
+        if not len(codes):
+            raise KeyError(camera)
+        code = int(codes[0])
+        place = int(np.searchsorted(self._stored, code))
+        if place < len(self._stored) and self._stored[place] == code:
+            return CameraSums(int(self._counts[code]), self._totals[place], self._squares[place])
+        return CameraSums.of(self._vectors.held(np.flatnonzero(self._columns.cameras == code)))
