@@ -3,11 +3,12 @@
 import signal
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from lightning_fabric import Fabric
 from rich.console import Console
 
 from model.datasets import Dataset
@@ -86,8 +87,9 @@ def train(
     options = options or Options()
     if options.threads:
         torch.set_num_threads(options.threads)
-    with memory_explained():
-        loop = _Loop(recipe, lists, out, options, console or Console(quiet=True))
+    fabric, folder = open_fabric(options.precision, options.devices), RunFolder(out, recipe.name)
+    with memory_explained(), folder.held() if fabric.is_global_zero else nullcontext():
+        loop = _Loop(recipe, lists, folder, fabric, options=options, console=console or Console(quiet=True))
         with closing(loop.engine), loop.interruption.watched(), writer_errors_once():
             figures = loop.run()
     return Outcome(loop.folder.kept, loop.kept, figures, loop.progress.history, loop.ranks.first)
@@ -96,11 +98,11 @@ def train(
 class _Loop:
     """One run: its engine, its files, and how far it is."""
 
-    def __init__(self, recipe: Recipe, lists: Lists, out: Path, options: Options, console: Console) -> None:
-        self.recipe, self.lists, self.options = recipe, lists, options
-        self.folder = RunFolder(out, recipe.name)
-        self.resumed = self.folder.open(resume=options.resume)
-        self.fabric = open_fabric(options.precision, options.devices)
+    def __init__(
+        self, recipe: Recipe, lists: Lists, folder: RunFolder, fabric: Fabric, *, options: Options, console: Console
+    ) -> None:
+        self.recipe, self.lists, self.folder, self.fabric, self.options = recipe, lists, folder, fabric, options
+        self.resumed = folder.open(resume=options.resume)
         self.interruption = Interruption()
         self.ranks = Ranks(self.fabric, self.interruption)
         self.console = console if self.ranks.first else Console(quiet=True)
@@ -115,14 +117,16 @@ class _Loop:
         )
         state = load_state(self.folder.state) if self.resumed else None
         if state:
-            self.identity.refuse_other(state.identity, out)
+            self.identity.refuse_other(state.identity, folder.path)
+            if state.progress.kept is not None:
+                self.folder.need_kept(state.progress.kept)
         self.engine = Engine(recipe, preset, lists.learn, options, self.fabric)
         self.progress = state.progress if state else Progress(command=options.command)
         if state:
             self.engine.restore(state.tensors)
         described = {"train": lists.learn.name, "val": lists.test_name, "recipe": self.identity.recipe}
         self.keeper = Keeper(self.folder.kept, options.keep, lists.test, self.fabric.device, described)
-        self.metrics = Metrics(out, self.engine.terms)
+        self.metrics = Metrics(folder.path, self.engine.terms)
         self.saved = time.monotonic()
 
     @property

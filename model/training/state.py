@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -134,12 +135,30 @@ class State:
     tensors: dict[str, Any]
 
 
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
+
+
 def save_state(path: Path, state: State) -> None:
     """Write a state so that the path holds either the old one or the whole new one.
 
     Raises:
+        TrainingError: A weight is not finite: the state before it stays.
         WeightsError: The file cannot be written.
     """
+    broken = [name for name, value in state.tensors["learner"].items() if not bool(torch.isfinite(value).all())]
+    if broken:
+        raise TrainingError(
+            f"{broken[0]} is no longer finite: lower the learning rates. The state before it stays in {path}."
+        )
     words = {"identity": asdict(state.identity), "progress": asdict(state.progress)}
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "words": json.dumps(words), **state.tensors}, buffer)
@@ -153,13 +172,17 @@ def load_state(path: Path) -> State:
         TrainingError: The file is damaged, of another release, or no state.
     """
     try:
+        # torch leaves the file's checksums unread.
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise zipfile.BadZipFile("its checksums do not agree")
         content = torch.load(path, map_location="cpu", weights_only=True)
         if content["format"] != FORMAT:
             raise TrainingError(f"{path} was written by another release: finish the run with that one.")
         words = json.loads(content["words"])
         identity, progress = _IDENTITY.validate_python(words["identity"]), _PROGRESS.validate_python(words["progress"])
         return State(identity, progress, {name: content[name] for name in ("learner", "optimiser", "precision")})
-    except (OSError, EOFError, RuntimeError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+    except _UNREADABLE as error:
         raise TrainingError(
             f"{path} cannot be read as the state of a run ({error}): start again in another --out."
         ) from error

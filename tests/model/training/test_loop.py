@@ -142,6 +142,19 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_state(
     assert all(torch.isfinite(value).all() for value in state.tensors["learner"].values())
 
 
+def test_weights_that_are_no_longer_finite_never_replace_the_saved_state(
+    tmp_path: Path, make_data: MakeData, make_recipe: MakeRecipe
+) -> None:
+    # The only step of the epoch has a good loss and ruins the weights; the epoch is not measured.
+    ruinous = {"learning_rates": 3.39e37, "weight_decay": 9.9, "warmup_epochs": 0}
+    recipe = make_recipe(small=True, epochs=2, evaluate_every=2, identities_per_batch=8, **ruinous)
+    with pytest.raises(TrainingError, match=r"is no longer finite: lower the learning rates\. The state before"):
+        train(recipe, make_data(), tmp_path)
+    state = load_state(tmp_path / "state.pt")
+    assert (state.progress.epoch, state.progress.step) == (1, 0)
+    assert all(torch.isfinite(value).all() for value in state.tensors["learner"].values())
+
+
 def test_a_run_that_fails_ends_its_workers_and_then_itself(
     tmp_path: Path, make_data: MakeData, make_recipe: MakeRecipe
 ) -> None:
@@ -213,11 +226,14 @@ def test_float16_on_the_cpu_is_refused(tmp_path: Path, make_data: MakeData, make
 def test_results_without_a_state_are_not_written_over(
     tmp_path: Path, make_data: MakeData, make_recipe: MakeRecipe
 ) -> None:
-    (tmp_path / "small.safetensors").write_bytes(b"somebody's")
-    for options in (Options(), Options(resume=True)):
-        with pytest.raises(TrainingError, match=r"holds small\.safetensors of a run without its state"):
-            train(make_recipe(small=True), make_data(), tmp_path, options)
-    assert (tmp_path / "small.safetensors").read_bytes() == b"somebody's"
+    for name in ("small.safetensors", "small.md", "csv/crops.csv", "tensorboard/events"):
+        out = tmp_path / name.replace("/", "-")
+        (out / name).parent.mkdir(parents=True)
+        (out / name).write_bytes(b"somebody's")
+        for options in (Options(), Options(resume=True)):
+            with pytest.raises(TrainingError, match=f"holds {name.partition('/')[0]}, but no state to go on from"):
+                train(make_recipe(small=True), make_data(), out, options)
+        assert (out / name).read_bytes() == b"somebody's"
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, make_data: MakeData, make_recipe: MakeRecipe) -> None:

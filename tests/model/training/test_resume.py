@@ -15,6 +15,7 @@ from support.training import Generated, start_run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from model.training import Options, Recipe, TrainingError, train
+from model.training.folder import RunFolder
 from model.training.state import load_state
 
 MakeData = Callable[..., Generated]
@@ -174,10 +175,38 @@ def test_another_recipe_preset_data_or_option_is_refused(
     assert (finished / "state.pt").read_bytes() == before
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"no state"])
+def one_bit_flipped(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0x40]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"no state", one_bit_flipped]
+)
 def test_a_damaged_state_is_refused(
     recipe: Recipe, data: Generated, damage: Callable[[bytes], bytes], finished: Path
 ) -> None:
     (finished / "state.pt").write_bytes(damage((finished / "state.pt").read_bytes()))
     with pytest.raises(TrainingError, match="cannot be read as the state of a run"):
+        train(recipe, data, finished, Options(resume=True))
+
+
+def test_a_second_run_in_a_folder_under_way_is_refused_and_the_first_is_left_alone(
+    recipe: Recipe, data: Generated, finished: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with RunFolder(finished, recipe.name).held():
+        process = start_run(recipe.model_dump_json(), data, finished, log, resume=True)
+        process.join(PATIENCE_S)
+        assert process.exitcode == 1
+        assert "Another process is training in" in log.read_text()
+    train(recipe, data, finished, Options(resume=True))
+    assert_same(finished, undisturbed)
+
+
+def test_kept_weights_that_have_gone_are_missed_before_the_run_goes_on(
+    recipe: Recipe, data: Generated, finished: Path
+) -> None:
+    (finished / "small.safetensors").unlink()
+    with pytest.raises(TrainingError, match=r"small\.safetensors, the weights of epoch \d, has gone: put it back"):
         train(recipe, data, finished, Options(resume=True))
