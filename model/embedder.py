@@ -14,6 +14,7 @@ from PIL import Image
 from model.errors import DeviceError, EmbeddingError, InputError, WeightsError
 from model.network import CLIPSENet
 from model.preprocessing import RESIZE, resize_crop, to_images
+from model.projection import Projection
 from model.weights import load_checkpoint
 
 _UNIT_TOLERANCE = 1e-3
@@ -29,17 +30,28 @@ class Embedder:
         network: A trained network; it is moved to the device and put into evaluation mode.
         weights_digest: SHA-256 of the weights file, in hex.
         device: Where to run.
+        projection: Projects what the network gives, where there is one.
+
+    Raises:
+        WeightsError: The network has a camera table, or the projection was fitted on another model.
 
     Attributes:
         model_id: `<preset>-<weights>-<preprocessing>`: the preset's name, the first 12 hex digits of the weights file's
             SHA-256 (preset and options are in the file) and the first 8 of the preprocessing's. Two embeddings may be
             compared only where it is equal; it does not depend on the device.
+            A projection adds its own part (`model.projection`).
         dimension: D, length of the embeddings.
         image_size: Side of the square crops that `embed` takes.
         device: Where the network runs.
     """
 
-    def __init__(self, network: CLIPSENet, weights_digest: str, device: torch.device) -> None:
+    def __init__(
+        self,
+        network: CLIPSENet,
+        weights_digest: str,
+        device: torch.device,
+        projection: Projection | None = None,
+    ) -> None:
         if network.preset.camera_table:
             raise WeightsError(
                 "These weights have a camera table, which needs every crop's camera to be one of the training set's: "
@@ -50,10 +62,19 @@ class Embedder:
         self.dimension = network.preset.embedding_dim
         self.image_size = network.preset.image_size
         self.model_id = f"{network.preset.name}-{weights_digest[:12]}-{_preprocessing_digest(network)[:8]}"
+        self._projection = projection
+        if projection is not None:
+            projection.require_base(self.model_id, self.dimension)
+            self.model_id, self.dimension = projection.model_id, projection.dimension
 
     @classmethod
     def load(
-        cls, weights: Path | None = None, preset: str | None = None, device: str = "auto", threads: int = 0
+        cls,
+        weights: Path | None = None,
+        preset: str | None = None,
+        device: str = "auto",
+        threads: int = 0,
+        projection: Path | None = None,
     ) -> Self:
         """Load a checkpoint and make it ready.
 
@@ -62,9 +83,11 @@ class Embedder:
             preset: Name of the preset that the weights must be of; None takes any.
             device: "auto" (CUDA where there is one, else the CPU) or torch's name of a device.
             threads: CPU threads of torch in this process; 0 leaves them as they are.
+            projection: A file of `model.projection`, fitted on these weights' embeddings; None projects nothing.
 
         Raises:
-            WeightsError: The file is missing, damaged, no checkpoint, or of another preset.
+            WeightsError: A file is missing, damaged or of another kind, the weights are of another preset, or the
+                projection is of other weights.
             DeviceError: There is no such device.
         """
         path = weights or starter_weights()
@@ -78,7 +101,7 @@ class Embedder:
             torch.set_num_threads(threads)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(network, digest, chosen)
+        return cls(network, digest, chosen, None if projection is None else Projection.load(projection))
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize one crop for `embed`; cheap, without torch, safe in many threads.
@@ -120,7 +143,7 @@ class Embedder:
                 f"The network gave no unit vector for rows {broken.tolist()} of the batch: the weights are damaged or "
                 "the device fails."
             )
-        return embeddings
+        return embeddings if self._projection is None else self._projection.apply(embeddings)
 
 
 def starter_weights() -> Path:

@@ -16,6 +16,7 @@ from model.errors import DeviceError, EmbeddingError, InputError, WeightsError
 from model.network import CLIPSENet
 from model.network.normalize import Normalize
 from model.presets import Preset
+from model.projection import Projection, ProjectionFit
 from model.weights import load_checkpoint, save_checkpoint
 
 MakePreset = Callable[..., Preset]
@@ -33,6 +34,15 @@ def weights(make_preset: MakePreset, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def embedder(weights: Path) -> Embedder:
     return Embedder.load(weights, "starter", "cpu")
+
+
+@pytest.fixture(scope="module")
+def projection_file(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    fit = ProjectionFit(embedder.model_id, embedder.dimension)
+    fit.add(embedder.embed(crops(24)))
+    path = tmp_path_factory.mktemp("projection") / "pca16.safetensors"
+    fit.projection(16).save(path)
+    return path
 
 
 def crops(count: int) -> NDArray[np.uint8]:
@@ -124,6 +134,26 @@ class TestModelId:
         monkeypatch.setattr(module, "RESIZE", "pillow-lanczos")
         ids.add(model_id(network))
         assert len(ids) == 4
+
+
+class TestProjection:
+    def test_embeddings_and_model_id_are_the_projected_ones(
+        self, projection_file: Path, weights: Path, embedder: Embedder
+    ) -> None:
+        projected, projection = Embedder.load(weights, projection=projection_file), Projection.load(projection_file)
+        assert projected.dimension == 16
+        assert projected.model_id == projection.model_id
+        assert re.fullmatch(re.escape(embedder.model_id) + r"-pca16-[0-9a-f]{8}", projected.model_id)
+        np.testing.assert_allclose(projected.embed(crops(3)), projection.apply(embedder.embed(crops(3))), atol=1e-5)
+        assert projected.embed(crops(0)).shape == (0, 16)
+
+    def test_a_projection_of_other_weights_is_refused(
+        self, projection_file: Path, make_preset: MakePreset, tmp_path: Path
+    ) -> None:
+        network = CLIPSENet(make_preset())
+        save_checkpoint(tmp_path / "other.safetensors", network, network.preset)
+        with pytest.raises(WeightsError, match=r"fitted on model starter-.*: take that model's weights"):
+            Embedder.load(tmp_path / "other.safetensors", projection=projection_file)
 
 
 class TestLoad:
