@@ -10,9 +10,7 @@ from index.exact import ExactIndex
 from model.embedder import Embedder
 from service.crops.store import FileCropStore
 from service.crops.sweep import sweep_orphans
-from service.database.embedded import EmbeddedPostgres
-from service.database.engine import Database
-from service.database.migrate import upgrade
+from service.database.opening import opened_database
 from service.embedding import EmbeddingQueue
 from service.embedding.prepare import CropPreparer
 from service.follower import Follower
@@ -34,13 +32,18 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         ModelError: The weights cannot be used.
     """
     async with AsyncExitStack() as stack:
-        database = await _database(settings, stack)
+        database = await stack.enter_async_context(opened_database(settings))
         store = FileCropStore(settings.crops_dir)
         stack.callback(store.close)
         await store.check()
         swept = await sweep_orphans(store, database, settings.orphan_age_s)
         embedder = await asyncio.to_thread(
-            Embedder.load, settings.weights, settings.preset, settings.device, settings.torch_threads
+            Embedder.load,
+            settings.weights,
+            settings.preset,
+            settings.device,
+            settings.torch_threads,
+            settings.projection,
         )
         make_index = partial(ExactIndex, embedder.dimension)
         follower = Follower(database, make_index, embedder.model_id, settings.follower_poll_s)
@@ -63,16 +66,3 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         crops = follower.index.count()
         logger.info("Ready: model %s, %d crops in the index, %s orphans swept", embedder.model_id, crops, swept)
         yield runtime
-
-
-async def _database(settings: Settings, stack: AsyncExitStack) -> Database:
-    if settings.database_url is None:
-        embedded = EmbeddedPostgres(settings.database_dir)
-        url = await asyncio.to_thread(embedded.start)
-        stack.push_async_callback(asyncio.to_thread, embedded.stop)
-    else:
-        url = settings.database_url.get_secret_value()
-    await asyncio.to_thread(upgrade, url)
-    database = Database(url, settings.database_pool)
-    stack.push_async_callback(database.close)
-    return database

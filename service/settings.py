@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     weights: UserPath | None = Field(
         None, description="Weights file (safetensors); the shipped starter weights where absent."
     )
+    projection: UserPath | None = Field(
+        None, description="File of clip-senet projection fit, fitted on these weights; none where absent."
+    )
     device: str = Field("auto", description="torch device: auto, cpu, cuda, cuda:1 ...")
     torch_threads: Annotated[int, Field(ge=0)] = Field(
         0, description="CPU threads of the model; 0 leaves torch's default."

@@ -8,6 +8,7 @@ from service import __version__
 from service.cli.demo import demo
 from service.cli.evaluate import evaluate
 from service.cli.ingest import ingest
+from service.cli.projection import projection
 from service.cli.search import search
 from service.cli.serve import ServeCommand, serve
 from service.cli.train import train
@@ -47,3 +48,4 @@ app.command(no_args_is_help=True)(train)
 app.command()(demo)
 app.command(no_args_is_help=True)(evaluate)
 app.add_typer(weights)
+app.add_typer(projection)

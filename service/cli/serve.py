@@ -90,13 +90,14 @@ def serve(
         "data_dir": data_dir,
         "allow_unauthenticated_network": allow_unauthenticated_network,
     }
-    settings = _settings({name: value for name, value in given.items() if value is not None})
+    settings = settings_of({name: value for name, value in given.items() if value is not None})
     with _bind(settings.host, settings.port) as listener:
         _announce(settings, listener.getsockname()[1])
         _run(settings, listener)
 
 
-def _settings(given: dict[str, object]) -> "Settings":
+def settings_of(given: dict[str, object]) -> "Settings":
+    """The settings of the environment and of these; a wrong one ends the command with a sentence."""
     from pydantic import ValidationError
 
     from service.settings import Settings
@@ -134,9 +135,10 @@ def _announce(settings: "Settings", port: int) -> None:
         ("Database", _database(settings)),
         ("Crops", str(settings.crops_dir)),
         ("Model", f"{settings.preset}, {settings.weights or 'shipped weights'}, device {settings.device}"),
+        *([("Projection", str(settings.projection))] if settings.projection else []),
     ]
     for name, value in rows:
-        out.print(f"  {name:<10}{escape(value)}")
+        out.print(f"  {name:<12}{escape(value)}")
     out.print("Starting; Ctrl-C stops it.")
 
 

@@ -20,6 +20,8 @@ from service.errors import InvalidValueError, ModelMismatchError
 
 CHANGE_LOG_LOCK = int.from_bytes(b"senet-ch")
 """Key of the advisory lock under which changes are numbered."""
+MODEL_SWITCH_LOCK = int.from_bytes(b"senet-md")
+"""Key of the advisory lock that enrolments share and that whoever gives a collection another model has alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +121,13 @@ class GalleryRepository:
     async def ensure_collection(self, name: str, model_id: str) -> Collection:
         """The collection of that name, made now where it is missing. Two that make it at once get the same one.
 
+        It keeps its model until the end of the transaction, so that what is enrolled with it stays of its model. The
+        lock is one of the server's queue, as whoever wants it alone could wait for ever for a row that others share.
+
         Raises:
             ModelMismatchError: It holds vectors of another model.
         """
+        await self._session.execute(select(func.pg_advisory_xact_lock_shared(MODEL_SWITCH_LOCK)))
         new = insert(Collection).values(id=uuid7(), name=name, model_id=model_id)
         await self._session.execute(new.on_conflict_do_nothing(index_elements=[Collection.name]))
         collection = await self.collection_of_model(name, model_id)
