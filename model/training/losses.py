@@ -73,17 +73,15 @@ class ContrastiveTerm(nn.Module):
 
 
 class Objective(nn.Module):
-    """A weighted sum of terms, in float32 whatever the network computes in.
+    """A sum of terms, in float32 whatever the network computes in.
 
     Args:
         terms: The terms by name; the names head the columns of the log.
-        weights: Factor of each term; 1 where none is given.
     """
 
-    def __init__(self, terms: Mapping[str, nn.Module], weights: Mapping[str, float] | None = None) -> None:
+    def __init__(self, terms: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.terms = nn.ModuleDict(terms)
-        self._weights = dict(weights or {})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,7 +103,7 @@ class Objective(nn.Module):
         return parts
 
     def forward(self, features: Features, labels: Tensor, crops: Tensor) -> dict[str, Tensor]:
-        """The value of each term, by name, and their weighted sum as "total"; scalars.
+        """The value of each term, by name, and their sum as "total"; scalars.
 
         Args:
             features: Of N crops.
@@ -116,8 +114,7 @@ class Objective(nn.Module):
             semantic = None if features.semantic is None else features.semantic.float()
             whole = Features(features.raw.float(), features.neck.float(), semantic)
             values = {name: cast("Term", term)(whole, labels, crops) for name, term in self.terms.items()}
-        weighted = [self._weights.get(name, 1.0) * value for name, value in values.items()]
-        return {**values, "total": torch.stack(weighted).sum()}
+        return {**values, "total": torch.stack(list(values.values())).sum()}
 
 
 def paper_objective(

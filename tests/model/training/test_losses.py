@@ -83,12 +83,12 @@ class Lookup(nn.Module):
         return F.mse_loss(features.raw, self.scale * self.table(crops))
 
 
-def test_a_further_term_has_a_name_a_weight_and_parameters_to_train() -> None:
+def test_a_further_term_has_a_name_and_parameters_to_train() -> None:
     plain = objective(4, 2)
-    loss = Objective({**plain.terms, "lookup": Lookup()}, weights={"lookup": 0.5})
+    loss = Objective({**plain.terms, "lookup": Lookup()})
     features = Features(*torch.randn(2, 4, 4).unbind())
     losses = loss(features, torch.tensor([0, 0, 1, 1]), torch.tensor([9, 3, 5, 7]))
-    parts = losses["identity"] + losses["contrastive"] + 0.5 * losses["lookup"]
+    parts = losses["identity"] + losses["contrastive"] + losses["lookup"]
     assert losses["total"].item() == pytest.approx(parts.item())
     assert loss.names == ("identity", "contrastive", "lookup")
     assert loss.parts().keys() == {"classifier", "table", "scale"}
