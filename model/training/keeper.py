@@ -12,7 +12,7 @@ from model.evaluation import Evaluation, crops_to_embed, embed_test, evaluate_em
 from model.network import CLIPSENet
 from model.training.options import Keep
 from model.training.ranks import Advance
-from model.weights import load_checkpoint, save_checkpoint
+from model.weights import as_stored, save_checkpoint
 from model.weights.atomic import write_atomically
 
 Figures = dict[str, dict[str, float]]
@@ -46,17 +46,17 @@ class Keeper:
         self._described = dict(described)
 
     def measure(self, network: CLIPSENet, epoch: int, advance: Advance) -> Figures:
-        """Store a network as the last one, and measure what is stored; the figures go into its header.
+        """Measure a network as it is stored, and store it as the last one, the figures in its header.
 
         Raises:
             WeightsError: It cannot be written, or has values that fp16 cannot hold.
             EvaluationError: Nothing can be measured.
         """
-        header = {**self._described, "epoch": str(epoch)}
+        stored = as_stored(network, half=True)
+        # The file that the model id would name is not written yet, and nothing here asks for it.
+        figures = self._evaluate(Embedder(stored, "", self._device), advance).figures()
+        header = {**self._described, "epoch": str(epoch), "figures": json.dumps(figures)}
         save_checkpoint(self.last, network, network.preset, header, half=True)
-        figures = self._evaluate(self.last, advance)[1].figures()
-        stored, preset = load_checkpoint(self.last)
-        save_checkpoint(self.last, stored, preset, {**header, "figures": json.dumps(figures)}, half=True)
         return figures
 
     def choose(self, *, better: bool) -> None:
@@ -66,9 +66,9 @@ class Keeper:
 
     def measure_kept(self, advance: Advance) -> tuple[Embedder, Evaluation]:
         """Measure the kept weights, as whoever loads their file will."""
-        return self._evaluate(self.kept, advance)
+        embedder = Embedder.load(self.kept, device=str(self._device))
+        return embedder, self._evaluate(embedder, advance)
 
-    def _evaluate(self, path: Path, advance: Advance) -> tuple[Embedder, Evaluation]:
-        embedder = Embedder.load(path, device=str(self._device))
+    def _evaluate(self, embedder: Embedder, advance: Advance) -> Evaluation:
         embedded = embed_test(embedder, self._test, advance=advance)
-        return embedder, evaluate_embedded(embedded, self._test, advance=lambda _: advance(0))
+        return evaluate_embedded(embedded, self._test, advance=lambda _: advance(0))

@@ -1,7 +1,7 @@
 """Weights: this project's own checkpoints, and published files that a network can start from."""
 
 from model.weights.appearance import load_efficientnet_lite0, load_ibn_net, packaged_efficientnet_lite0
-from model.weights.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from model.weights.checkpoint import as_stored, load_checkpoint, read_metadata, save_checkpoint
 from model.weights.fetching import fetch
 from model.weights.initial import load_initial
 from model.weights.registry import Part, Release, find_release, releases
@@ -12,6 +12,7 @@ __all__ = [
     "Part",
     "Release",
     "WeightsStore",
+    "as_stored",
     "default_store",
     "fetch",
     "find_release",

@@ -57,6 +57,13 @@ def save_checkpoint(
     write_atomically(path, seal(save(tensors, metadata=header)))
 
 
+def as_stored(network: CLIPSENet, *, half: bool) -> CLIPSENet:
+    """What `load_checkpoint` would give of a network once it was saved; arguments and errors as `save_checkpoint`'s."""
+    stored = CLIPSENet(network.preset)
+    stored.load_state_dict({name: _stored(name, tensor, half=half) for name, tensor in network.state_dict().items()})
+    return stored.eval()
+
+
 def load_checkpoint(path: Path) -> tuple[CLIPSENet, Preset]:
     """Build the network of a checkpoint and give it the stored weights.
 

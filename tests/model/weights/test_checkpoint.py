@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save, save_file
 from model.errors import WeightsError
 from model.network import CLIPSENet
 from model.presets import Preset
-from model.weights import load_checkpoint, read_metadata, save_checkpoint
+from model.weights import as_stored, load_checkpoint, read_metadata, save_checkpoint
 from model.weights.seal import seal
 
 MakePreset = Callable[..., Preset]
@@ -297,3 +297,14 @@ class TestContent:
             metadata = file.metadata()
         kept = {key: value for key, value in load_file(path).items() if key != name}
         path.write_bytes(seal(save(kept, metadata=metadata)))
+
+
+def test_a_network_as_stored_is_what_its_file_gives(network: CLIPSENet, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "file.safetensors", network, network.preset, half=True)
+    loaded, _ = load_checkpoint(tmp_path / "file.safetensors")
+    stored = as_stored(network, half=True)
+    assert not stored.training
+    state, own = stored.state_dict(), network.state_dict()
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, state[name])
+    assert any(not torch.equal(tensor, own[name]) for name, tensor in state.items()), "nothing was rounded"
