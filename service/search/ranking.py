@@ -1,4 +1,4 @@
-"""From a query vector to ranked groups of crops: search, re-rank, group, and go deeper until there are enough."""
+"""From a query vector to ranked groups of crops: search, re-rank and group."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,17 +7,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from index.contract import CameraStatistics, Filter, Hit, Sighting, VectorIndex
+from index.contract import CameraStatistics, Filter, Hit, Hits, VectorIndex
 from index.rerank.camera_normalization import normalized_embeddings
+from index.rerank.grouping import GroupBy, best_groups
 from index.rerank.k_reciprocal import k_reciprocal_scores
 from index.rerank.query_expansion import query_expansion_scores
 from index.rerank.rescoring import embeddings_of
-from service.search.schemas import GroupBy, Rerank
-
-_CROPS_PER_GROUP = 4
-"""How many crops a group is first expected to have."""
-_DEEPER = 4
-"""How much further each next look goes, where groups turn out larger."""
+from service.search.schemas import Rerank
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,41 +76,31 @@ class Ranking:
 
 
 def rank(index: VectorIndex, query: Query, where: Filter) -> Ranking:
-    """The k best groups among the crops that the filter leaves.
+    """The k best groups among the crops that the filter leaves, those of the candidates ordered anew first."""
+    statistics = index.camera_statistics(where.collection) if query.camera_normalization else {}
+    reranked = 0
 
-    The index is asked for more and more crops until they make one group more than k, which tells whether the k are
-    all, or none is left that reaches `min_score`.
-    """
-    depth = query.k + 1 if query.group_by == "crop" else (query.k + 1) * _CROPS_PER_GROUP
-    if query.reorders:
-        depth = max(depth, query.rerank_candidates)
-    while True:
-        found = index.search(query.vector, depth, where)
-        reached = [hit for hit in found.hits if query.min_score is None or hit.score >= query.min_score]
-        complete = found.exhausted or len(reached) < len(found.hits)
-        groups: dict[object, list[Ranked]] = {}
-        statistics = index.camera_statistics(where.collection) if query.camera_normalization else {}
-        ranked = _reordered(query, reached, statistics)
-        for entry in ranked:
-            groups.setdefault(_group_key(entry.hit.sighting, query.group_by), []).append(entry)
-        if len(groups) > query.k or complete:
-            return Ranking(
-                groups=list(groups.values())[: query.k],
-                mode=found.mode,
-                candidates=found.candidates,
-                exhausted=len(groups) <= query.k,
-                reranked=sum(entry.rerank_score is not None for entry in ranked),
-                watermark=found.watermark,
-            )
-        depth *= _DEEPER
+    def search(depth: int, narrowed: Filter) -> Hits:
+        return index.search(query.vector[np.newaxis], depth, narrowed)[0]
 
+    def in_order(hits: Sequence[Hit]) -> list[Ranked]:
+        nonlocal reranked
+        if reranked:  # the candidates are the best of the first look
+            return [Ranked(hit, None) for hit in hits]
+        ranked = _reordered(query, hits, statistics)
+        reranked = sum(entry.rerank_score is not None for entry in ranked)
+        return ranked
 
-def _group_key(sighting: Sighting, group_by: GroupBy) -> object:
-    if group_by == "track" and sighting.track is not None:
-        return sighting.camera_id, sighting.track
-    if group_by == "vehicle" and sighting.vehicle_id is not None:
-        return sighting.vehicle_id
-    return sighting.id
+    found = best_groups(
+        search,
+        where,
+        query.k,
+        query.group_by,
+        in_order,
+        min_score=query.min_score,
+        depth=query.rerank_candidates if query.reorders else 1,
+    )
+    return Ranking(found.groups, found.mode, found.candidates, found.exhausted, reranked, found.watermark)
 
 
 def _reordered(query: Query, hits: Sequence[Hit], statistics: Mapping[str, CameraStatistics]) -> list[Ranked]:

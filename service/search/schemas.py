@@ -7,6 +7,7 @@ from fastapi import UploadFile
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from index.rerank.grouping import GroupBy
 from service.gallery.schemas import CROP_EXAMPLE, CropView
 from service.selection import Selection
 from service.values import Name, plain_text
@@ -15,7 +16,6 @@ MAX_QUERY_IMAGES = 16
 MAX_HITS = 1000
 _LARGEST_SEQUENCE = 2**63 - 1
 
-GroupBy = Literal["crop", "track", "vehicle"]
 Rerank = Literal["none", "k_reciprocal", "query_expansion"]
 
 
