@@ -1,6 +1,6 @@
 """Flat JSON attributes: equality as JSON has it, and a vocabulary of attribute sets searchable by key and value."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,12 @@ class AttributeSets(Vocabulary[Mapping[str, Scalar]]):
     def _key(self, value: Mapping[str, Scalar]) -> Hashable:
         # the type keeps 1, 1.0 and True apart, so that a crop is answered as it was enrolled
         return tuple((key, type(scalar), scalar) for key, scalar in value.items())
+
+    def _keys(self, values: Sequence[Mapping[str, Scalar]]) -> Sequence[Hashable]:
+        return [self._key(value) if value else () for value in values]
+
+    def _kept(self, value: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
+        return dict(value)
 
     def _learn(self, value: Mapping[str, Scalar], code: int) -> None:
         for key, scalar in value.items():

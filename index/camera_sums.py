@@ -6,8 +6,9 @@ to 2^-16), so adding and removing are exact, and two replicas that hold the same
 bit, however they came to hold them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,14 @@ from numpy.typing import NDArray
 from index.contract import CameraStatistics
 
 _UNITS = float(2**20)
-_ROWS_AT_ONCE = 4096
+# 2^12 squares of at most 2^40.01 each add up to less than 2^53, up to which float64 is exact in integers
+_ROWS_AT_ONCE = 4000
+
+
+class Names(Protocol):
+    """Names of cameras by code."""
+
+    def __getitem__(self, code: int, /) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +49,9 @@ class CameraSums:
         total = np.zeros(embeddings.shape[1], dtype=np.int64)
         squares = np.zeros(embeddings.shape[1], dtype=np.int64)
         for start in range(0, len(embeddings), _ROWS_AT_ONCE):
-            counted = np.rint(embeddings[start : start + _ROWS_AT_ONCE] * np.float64(_UNITS)).astype(np.int64)
-            total += counted.sum(axis=0)
-            squares += np.square(counted).sum(axis=0)
+            counted = _counted(embeddings[start : start + _ROWS_AT_ONCE])
+            total += counted.sum(axis=0, dtype=np.float64).astype(np.int64)
+            squares += np.einsum("ij,ij->j", counted, counted, dtype=np.float64).astype(np.int64)
         return cls(len(embeddings), total, squares)
 
     def __add__(self, other: Self) -> Self:
@@ -61,3 +69,23 @@ class CameraSums:
             mean=(mean / _UNITS).astype(np.float32),
             deviation=(np.sqrt(variance) / _UNITS).astype(np.float32),
         )
+
+
+def camera_sums(embeddings: NDArray[np.float32], cameras: NDArray[np.int32], names: Names) -> Mapping[str, CameraSums]:
+    """Sums of each camera.
+
+    Args:
+        embeddings: Shape (rows, dimension).
+        cameras: Code of each row's camera, shape (rows,).
+        names: What the codes mean.
+    """
+    order = np.argsort(cameras, kind="stable")
+    codes, starts = np.unique(cameras[order], return_index=True)
+    groups = np.split(order, starts[1:])
+    return {names[code]: CameraSums.of(embeddings[rows]) for code, rows in zip(codes.tolist(), groups, strict=True)}
+
+
+def _counted(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    # exact in float32: a power of two only moves the exponent, and whole numbers up to 2^24 are all there
+    counted: NDArray[np.float32] = np.rint(embeddings * np.float32(_UNITS))
+    return counted

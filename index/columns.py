@@ -4,7 +4,7 @@ A view is never written again: the writer fills only rows past the end of every 
 full it moves to a larger one and leaves the old one to its readers. So a reader needs no lock.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -30,6 +30,11 @@ class GrowingArray:
 
     def __len__(self) -> int:
         return self._size
+
+    @property
+    def nbytes(self) -> int:
+        """What the storage takes, unused room included."""
+        return self._storage.nbytes
 
     def reserve(self, rows: int) -> None:
         """Make room, so that appending that many rows cannot fail."""
@@ -70,13 +75,17 @@ class Vocabulary(Generic[Value]):
         """The code of a value; a value not seen before gets the next one."""
         key = self._key(value)
         code = self._codes.get(key)
-        if code is None:
-            code = len(self._values)
-            self._values.append(value)
-            self._learn(value, code)
-            # last, so that a reader who finds the code also finds what belongs to it
-            self._codes[key] = code
-        return code
+        return self._learnt(key, value) if code is None else code
+
+    def encode_all(self, values: Sequence[Value]) -> NDArray[np.int32]:
+        """Codes of all values, shape (len(values),)."""
+        keys = self._keys(values)
+        codes = list(map(self._codes.get, keys))
+        if None in codes:
+            for place, code in enumerate(codes):
+                if code is None:
+                    codes[place] = self.encode(values[place])
+        return np.array(codes, dtype=np.int32)
 
     def codes(self, values: Iterable[Value]) -> NDArray[np.int32]:
         """Codes of those of the values that were seen."""
@@ -92,11 +101,21 @@ class Vocabulary(Generic[Value]):
     def _key(self, value: Value) -> Hashable:
         return value
 
+    def _keys(self, values: Sequence[Value]) -> Sequence[Hashable]:
+        return values
+
+    def _kept(self, value: Value) -> Value:
+        """What to keep of a new value, so that its owner may change it."""
+        return value
+
     def _learn(self, value: Value, code: int) -> None:
         """Note what else a new value is to be found by."""
 
-
-def recode(codes: NDArray[np.int32], vocabulary: Vocabulary[Value], fresh: Vocabulary[Value]) -> NDArray[np.int32]:
-    """The same values in the codes of a fresh vocabulary, which learns them and no others."""
-    used, places = np.unique(codes, return_inverse=True)
-    return np.array([fresh.encode(vocabulary[code]) for code in used.tolist()], dtype=np.int32)[places]
+    def _learnt(self, key: Hashable, value: Value) -> int:
+        code = len(self._values)
+        value = self._kept(value)
+        self._values.append(value)
+        self._learn(value, code)
+        # last, so that a reader who finds the code also finds what belongs to it
+        self._codes[key] = code
+        return code

@@ -1,6 +1,6 @@
 """The check that every vector passes before it enters an index or is searched for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,48 +8,42 @@ from numpy.typing import NDArray
 from index.contract import UNIT_TOLERANCE, VectorError
 
 
-def checked_vector(vector: NDArray[np.float32], dimension: int, name: str) -> NDArray[np.float32]:
-    """One unit vector as a contiguous float32 array of shape (dimension,).
-
-    Args:
-        vector: The vector to check.
-        dimension: Length it must have.
-        name: What the vector is, for the message.
+def checked_queries(queries: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
+    """Queries as a contiguous float32 array of shape (queries, dimension).
 
     Raises:
-        VectorError: Wrong dimension, not finite or not of unit length.
+        VectorError: They are no matrix, or one has the wrong dimension, is not finite or not of unit length.
     """
-    checked: NDArray[np.float32] = checked_vectors([vector], dimension, [name])[0]
-    return checked
+    if np.ndim(queries) != 2:  # noqa: PLR2004 - a matrix
+        raise VectorError(f"queries: shape {np.shape(queries)}, expected (queries, {dimension})")
+    return checked_vectors(queries, dimension, "query {}".format)
 
 
 def checked_vectors(
-    vectors: Sequence[NDArray[np.float32]], dimension: int, names: Sequence[object]
+    vectors: Sequence[NDArray[np.float32]] | NDArray[np.float32], dimension: int, name: Callable[[int], str]
 ) -> NDArray[np.float32]:
     """Unit vectors as one contiguous float32 array of shape (len(vectors), dimension).
 
     Args:
         vectors: The vectors to check, each of shape (dimension,).
         dimension: Length each must have.
-        names: What each vector is, for the message.
+        name: What the vector in a place is, for the message.
 
     Raises:
         VectorError: A vector has the wrong dimension, is not finite or not of unit length; the message names the first.
     """
     stacked = np.empty((len(vectors), dimension), dtype=np.float32)
+    shape = (dimension,)
     for row, vector in enumerate(vectors):
-        if np.shape(vector) != (dimension,):
-            raise VectorError(
-                f"{names[row]}: shape {np.shape(vector)}, this index holds vectors of shape ({dimension},)"
-            )
+        if np.shape(vector) != shape:
+            raise VectorError(f"{name(row)}: shape {np.shape(vector)}, this index holds vectors of shape {shape}")
         stacked[row] = vector
-    finite = np.isfinite(stacked).all(axis=1)
-    if not finite.all():
-        raise VectorError(f"{names[int(finite.argmin())]}: a component is NaN or infinite")
     # float64, because the squares of large float32 components overflow
     lengths = np.sqrt(np.einsum("ij,ij->i", stacked, stacked, dtype=np.float64))
-    unit = np.abs(lengths - 1.0) <= UNIT_TOLERANCE
+    unit = np.abs(lengths - 1.0) <= UNIT_TOLERANCE  # false where a component is NaN or infinite
     if not unit.all():
         row = int(unit.argmin())
-        raise VectorError(f"{names[row]}: length {lengths[row]:.6g}, must be 1 within {UNIT_TOLERANCE}")
+        if not np.isfinite(stacked[row]).all():
+            raise VectorError(f"{name(row)}: a component is NaN or infinite")
+        raise VectorError(f"{name(row)}: length {lengths[row]:.6g}, must be 1 within {UNIT_TOLERANCE}")
     return stacked

@@ -1,0 +1,192 @@
+"""What is done to the parts of an index beside its searches and writers: which parts, and how they are written anew.
+
+Rows are written as one state had them alive, which may take long and holds up nobody. What died meanwhile is carried
+over when the new parts take the place of the old ones.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.camera_sums import CameraSums, camera_sums
+from index.codecs import CODECS
+from index.options import IndexOptions
+from index.parts import Part, segment_part
+from index.segments.rows import UNKNOWN_TIME, SegmentRows, frozen_columns
+from index.segments.segment import Segment, merge, open_segment
+from index.segments.writer import write_segment
+from index.state import CollectionDraft, CollectionState
+from index.table import TableRows
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Parts of a collection that others take the place of.
+
+    Attributes:
+        collection: The collection.
+        old: The parts as they were when the rewriting began.
+        new: Segments of what was alive in them.
+    """
+
+    collection: str
+    old: Sequence[Part]
+    new: Sequence[Segment]
+
+    def take_in(self, draft: CollectionDraft, time: datetime) -> None:
+        """Put the new parts in the place of the old ones, less what died while they were written.
+
+        Args:
+            draft: The collection as it is now.
+            time: When this happens.
+        """
+        masks = [np.ones(len(segment), dtype=np.bool_) for segment in self.new]
+        for part in self.old:
+            died = _died(part, draft.parts.pop(part.key, None))
+            high, low = part.rows.columns.id_high[died], part.rows.columns.id_low[died]
+            for segment, mask in zip(self.new, masks, strict=True):
+                rows = segment.rows_of(high, low)
+                mask[rows[rows >= 0]] = False
+        for segment, mask in zip(self.new, masks, strict=True):
+            if mask.any():
+                draft.parts[segment.id] = segment_part(segment) if mask.all() else segment_part(segment, mask, time)
+
+
+@dataclass(frozen=True, slots=True)
+class Recoding(Rewrite):
+    """A rewrite that holds the same crops in other vectors, because it has another codec.
+
+    Attributes:
+        sums: Sums over the rows written, as the old parts hold them.
+    """
+
+    sums: Mapping[str, CameraSums]
+
+    def take_in(self, draft: CollectionDraft, time: datetime) -> None:
+        """As `Rewrite.take_in`; the sums of the cameras follow the vectors."""
+        for part in self.old:
+            # what died was taken from the sums as it was held before
+            died = _died(part, draft.parts.get(part.key))
+            high, low = part.rows.columns.id_high[died], part.rows.columns.id_low[died]
+            draft.exchange(self._sums_of_new(high, low), _sums(part, died))
+        for segment in self.new:
+            draft.exchange({}, segment.camera_sums)
+        draft.exchange(self.sums, {})
+        Rewrite.take_in(self, draft, time)
+
+    def _sums_of_new(self, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> Mapping[str, CameraSums]:
+        (segment,) = self.new
+        return _sums(segment_part(segment), segment.rows_of(high, low))
+
+
+def seal(folder: Path, collection: str, part: Part, rows: TableRows, span_us: int) -> Rewrite:
+    """Write a table's living rows, each to a segment of its own stretch of capture time.
+
+    Args:
+        folder: Where segments lie.
+        collection: The collection.
+        part: The table's part; nothing is appended to it any longer.
+        rows: Its rows.
+        span_us: Length of a stretch, in microseconds.
+
+    Raises:
+        StorageError: The files cannot be written. The rows stay where they are.
+    """
+    alive = np.flatnonzero(part.live_mask())
+    times = rows.columns.times[alive]
+    periods = np.where(times == UNKNOWN_TIME, UNKNOWN_TIME, np.floor_divide(times, span_us))
+    segments = []
+    for period in np.unique(periods).tolist():
+        some = alive[periods == period]
+        columns = rows.columns.at(some)
+        order = np.lexsort((columns.id_low, columns.id_high))
+        words = rows.words
+        columns, frozen = frozen_columns(
+            columns.at(order), words.cameras, words.tracks, words.vehicles, words.attributes
+        )
+        written = SegmentRows(
+            collection=collection,
+            span_us=span_us,
+            period=None if period == UNKNOWN_TIME else period,
+            embeddings=rows.vectors.embeddings[some[order]],
+            columns=columns,
+            words=frozen,
+        )
+        segments.append(_written(folder, written, part.codec))
+    return Rewrite(collection, [part], segments)
+
+
+def compact(folder: Path, collection: str, parts: Sequence[Part], codec: str) -> Rewrite:
+    """Write the living rows of segments of one stretch of time as one segment.
+
+    Args:
+        folder: Where segments lie.
+        collection: The collection.
+        parts: The segments' parts.
+        codec: Name of the codec to write.
+
+    Raises:
+        StorageError: The files cannot be written. The parts stay as they are.
+    """
+    rows = merge([part.rows for part in parts if isinstance(part.rows, Segment)], [part.live_mask() for part in parts])
+    held = CODECS[codec].held(rows.embeddings)
+    if np.array_equal(held, rows.embeddings):
+        return Rewrite(collection, parts, [_written(folder, rows, codec)])
+    sums = camera_sums(rows.embeddings, rows.columns.cameras, rows.words.cameras)
+    recoded = SegmentRows(rows.collection, rows.span_us, rows.period, held, rows.columns, rows.words)
+    return Recoding(collection, parts, [_written(folder, recoded, codec)], sums)
+
+
+def to_compact(collection: CollectionState, options: IndexOptions, now: datetime) -> list[Part] | None:
+    """Segments to be rewritten as one next; None where there is nothing to do.
+
+    Args:
+        collection: The collection.
+        options: When that is due.
+        now: The time.
+    """
+    by_period: defaultdict[int | None, list[Part]] = defaultdict(list)
+    for part in collection.parts.values():
+        if part.segment is not None:
+            by_period[part.period].append(part)
+            overdue = part.dead_since is not None and now - part.dead_since >= options.purge_after
+            if overdue or part.dead > options.dead_share * len(part.rows) or part.codec != collection.codec:
+                return [part]
+    return next((group for parts in by_period.values() if (group := _alike(parts, options))), None)
+
+
+def _alike(parts: Iterable[Part], options: IndexOptions) -> list[Part] | None:
+    """Segments of similar size to be merged, so that a row is rewritten once for each doubling or so of its segment."""
+    tiers: defaultdict[int, list[Part]] = defaultdict(list)
+    doublings = options.merge_parts.bit_length() - 1
+    for part in parts:
+        tiers[(part.count.bit_length() - 1) // doublings].append(part)
+    for _, tier in sorted(tiers.items()):
+        group: list[Part] = []
+        for part in sorted(tier, key=lambda part: part.count):
+            if sum(one.count for one in group) + part.count <= options.merge_rows:
+                group.append(part)
+        if len(group) >= options.merge_parts:
+            return group
+    return None
+
+
+def _died(before: Part, now: Part | None) -> NDArray[np.int64]:
+    """Rows of a part that lived before and do not live now."""
+    died = before.live_mask()
+    if now is not None:
+        died &= ~now.live_mask()
+    return np.flatnonzero(died)
+
+
+def _sums(part: Part, rows: NDArray[np.int64]) -> Mapping[str, CameraSums]:
+    return camera_sums(part.rows.vectors.held(rows), part.rows.columns.cameras[rows], part.rows.words.cameras)
+
+
+def _written(folder: Path, rows: SegmentRows, codec: str) -> Segment:
+    return open_segment(write_segment(folder, rows, CODECS[codec]), CODECS, verify=False)

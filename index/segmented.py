@@ -1,0 +1,395 @@
+"""The index: the newest crops of each collection in memory, all others in immutable segments by time of capture."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Condition, Lock
+from typing import Final, Self
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.background import Background
+from index.changes import Batch, checked_batch
+from index.codecs import CODECS, codec
+from index.contract import CameraStatistics, CollectionStats, Filter, Hits, IndexStats, Sighting
+from index.maintenance import Rewrite, compact, seal, to_compact
+from index.options import IndexOptions
+from index.parts import Part, segment_part, table_part
+from index.searching import Searcher
+from index.segments.folder import claim_folder, collect_garbage
+from index.segments.snapshots import (
+    SEGMENTS,
+    CollectionEntry,
+    Identity,
+    IndexSnapshot,
+    SegmentEntry,
+    open_newest,
+    write_snapshot,
+)
+from index.state import CollectionDraft, CollectionState, IndexState
+from index.table import Staged, Table, TableRows
+from index.vectors import checked_queries
+
+_DEFAULTS: Final = IndexOptions()
+_LONGEST_WAIT_S: Final = 1.0
+
+
+class SegmentedIndex:
+    """A `VectorIndex` of tables in memory and segments in files.
+
+    Searches run beside each other, beside `apply` and beside all work on files without waiting: each reads the state
+    that the last finished batch left, which nothing changes afterwards. Writers wait for one another, and for the files
+    only where they are `waiting_tables` full tables ahead.
+
+    What is deleted is in no answer once `apply` returned. It is physically gone, from memory and files, when its
+    segment is rewritten and no kept snapshot names the old one: `purge_after` and two snapshots later at the latest.
+
+    Args:
+        dimension: Length of the embeddings.
+        folder: Where files go; several processes may be given the same.
+        options: How crops are kept and searched.
+        model_id: The model that made the embeddings.
+        installation: Id of the database whose change log the watermark counts.
+        background: Whether a thread of its own seals, compacts, purges and records snapshots. Otherwise nothing is
+            done but by `maintain` and `snapshot`.
+
+    Raises:
+        StorageError: The folder cannot be made or written to.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        folder: Path,
+        options: IndexOptions = _DEFAULTS,
+        *,
+        model_id: str = "",
+        installation: str = "",
+        background: bool = True,
+    ) -> None:
+        if dimension < 1:
+            raise ValueError(f"dimension is {dimension}, must be at least 1")
+        self.identity: Final = Identity(model_id, installation, dimension)
+        self._options = options
+        self._owned = claim_folder(folder)
+        self._folder = self._owned.path
+        self._segments_folder = self._folder / SEGMENTS
+        self._searcher = Searcher(options.threads)
+        self._writing = Condition()
+        self._maintaining = Lock()
+        self._codecs: dict[str, str] = {}
+        self._tables: dict[str, Table] = {}
+        self._state = IndexState()
+        self._recorded = self._state
+        self._snapshots_owed = 0
+        self._snapshot_at = time.monotonic()
+        self._background: Background | None = None
+        if background:
+            self._background = Background(self._step, min(10.0, options.seal_after.total_seconds()))
+
+    @classmethod
+    def open(
+        cls,
+        dimension: int,
+        folder: Path,
+        model_id: str,
+        installation: str,
+        options: IndexOptions = _DEFAULTS,
+        *,
+        background: bool = True,
+    ) -> Self:
+        """An index from the newest snapshot that can be used; empty, at watermark 0, where there is none.
+
+        Args:
+            dimension: Length of the embeddings.
+            folder: Where an index like this one had its files.
+            model_id: The model that made the embeddings.
+            installation: Id of the database whose change log the watermark counts.
+            options: How crops are kept and searched.
+            background: Whether the index has a thread of its own.
+
+        Raises:
+            StorageError: The folder cannot be made or written to.
+        """
+        index = cls(dimension, folder, options, model_id=model_id, installation=installation, background=False)
+        index._restore()
+        if background:
+            index._background = Background(index._step, min(10.0, options.seal_after.total_seconds()))
+        return index
+
+    @property
+    def dimension(self) -> int:
+        """Length of the embeddings."""
+        return self.identity.dimension
+
+    @property
+    def watermark(self) -> int:
+        """Sequence number of the last change applied; 0 before the first."""
+        return self._state.watermark
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps the background work from going on; None where nothing does. No crop is lost meanwhile."""
+        return None if self._background is None else self._background.problem
+
+    def apply(
+        self,
+        upserts: Iterable[Sighting],
+        deletes: Iterable[UUID],
+        watermark: int,
+        expired: Mapping[str, datetime] | None = None,
+    ) -> None:
+        """Apply a batch of changes as one step that no search sees half done; see `VectorIndex.apply`."""
+        batch = checked_batch(upserts, deletes, expired, self.dimension)
+        with self._writing:
+            while self._too_far_ahead():
+                self._writing.wait(_LONGEST_WAIT_S)
+            if watermark < self._state.watermark:
+                raise ValueError(f"watermark {watermark} is behind {self._state.watermark}, which was already applied")
+            self._apply(batch, watermark)
+        if self._background is not None and self._waiting():
+            self._background.wake()
+
+    def search(self, queries: NDArray[np.float32], k: int, where: Filter) -> list[Hits]:
+        """For each query the k crops most similar to it among those the filter leaves; see `VectorIndex.search`."""
+        queries = checked_queries(queries, self.dimension)
+        if k < 1:
+            raise ValueError(f"k is {k}, must be at least 1")
+        state = self._state
+        return self._searcher.search(state, queries, k, where, self._options.exact_below)
+
+    def camera_statistics(self, collection: str) -> Mapping[str, CameraStatistics]:
+        """Statistics of each camera of a collection, over the crops held now."""
+        state = self._state.collections.get(collection)
+        return {} if state is None else {camera: sums.statistics() for camera, sums in state.camera_sums.items()}
+
+    def stats(self) -> IndexStats:
+        """What is held, and what it takes."""
+        state = self._state
+        collections = {
+            name: CollectionStats(
+                crops=one.count,
+                dead=sum(part.dead for part in one.parts.values()),
+                parts=len(one.parts),
+                codec=one.codec,
+                fingerprint=one.fingerprint,
+            )
+            for name, one in state.collections.items()
+        }
+        parts = [part for _, part in state.parts()]
+        return IndexStats(
+            watermark=state.watermark,
+            collections=collections,
+            memory_bytes=sum(part.memory_bytes for part in parts),
+            disk_bytes=sum(part.segment.disk_bytes for part in parts if part.segment is not None),
+        )
+
+    def set_codec(self, collection: str, name: str) -> None:
+        """Choose the codec of a collection: of new crops at once, of those held when compaction has rewritten them.
+
+        Args:
+            collection: Name of the collection, which may hold no crop yet.
+            name: Name of the codec.
+
+        Raises:
+            ValueError: There is no such codec.
+        """
+        codec(name)
+        with self._writing:
+            if name == self._codec_of(collection):
+                return
+            self._codecs[collection] = name
+            self._tables.pop(collection, None)  # what it holds was rounded for the other codec
+            if (state := self._state.collections.get(collection)) is not None:
+                collections = {**self._state.collections, collection: replace(state, codec=name)}
+                self._state = IndexState(self._state.watermark, collections)
+
+    def maintain(self) -> bool:
+        """Do one step of sealing, compaction or purging.
+
+        Returns:
+            Whether there was anything to do.
+
+        Raises:
+            StorageError: Files cannot be written. Nothing is lost: what was to be rewritten stays as it was.
+        """
+        with self._maintaining:
+            now = _now()
+            self._freeze_overdue(now)
+            for name, part, rows in self._waiting():
+                self._take_in(seal(self._segments_folder, name, part, rows, self._options.span_us))
+                return True
+            for name, collection in self._state.collections.items():
+                if (parts := to_compact(collection, self._options, now)) is not None:
+                    self._take_in(compact(self._segments_folder, name, parts, collection.codec))
+                    self._snapshots_owed = 2  # until then the kept snapshots name the old segments
+                    self._collect_garbage()
+                    return True
+            return False
+
+    def snapshot(self) -> int:
+        """Write every crop held to files, and a manifest of them from which `open` can start.
+
+        Returns:
+            The watermark that the snapshot has.
+
+        Raises:
+            StorageError: Files cannot be written. The snapshots before stay.
+        """
+        with self._maintaining:
+            with self._writing:
+                self._tables = {}
+                state, codecs = self._state, dict(self._codecs)
+            sealed: dict[str, Rewrite] = {}
+            for name, part in state.parts():
+                if isinstance(part.rows, TableRows):
+                    sealed[part.key] = seal(self._segments_folder, name, part, part.rows, self._options.span_us)
+                    self._take_in(sealed[part.key])
+            write_snapshot(self._folder, self._manifest(state, sealed, codecs))
+            self._recorded, self._snapshot_at = self._state, time.monotonic()
+            self._snapshots_owed = max(0, self._snapshots_owed - 1)
+            self._collect_garbage()
+            return state.watermark
+
+    def close(self) -> None:
+        """Stop work in the background and let go of the files. No other call may follow."""
+        if self._background is not None:
+            self._background.stop()
+        self._searcher.close()
+        for _, part in self._state.parts():
+            if part.segment is not None:
+                part.segment.close()
+        self._owned.release()
+
+    def _apply(self, batch: Batch, watermark: int) -> None:
+        now, state = _now(), self._state
+        drafts: dict[str, CollectionDraft] = {}
+
+        def draft(name: str) -> CollectionDraft:
+            if name not in drafts:
+                before = state.collections.get(name) or CollectionState(self._codec_of(name))
+                drafts[name] = CollectionDraft(before)
+            return drafts[name]
+
+        staged: list[tuple[str, Table, Staged]] = []
+        for name, (sightings, embeddings) in batch.by_collection().items():
+            table = self._tables.get(name) or Table(self._codec_of(name), self.dimension)
+            staged.append((name, table, table.stage(sightings, CODECS[table.codec].held(embeddings))))
+        for name, before in batch.expired.items():
+            draft(name).expire(before, now)
+        for name, key, rows in state.places_of([*batch.gone, *batch.crops]):
+            draft(name).bury_living(key, rows, now)
+        for name, table, crops in staged:
+            draft(name).count_in(crops, table.words)
+        # nothing that fails follows, and nothing was changed so far
+        for name, table, crops in staged:
+            parts = drafts[name].parts
+            parts[table.key] = table_part(table.append(crops), parts.get(table.key))
+            self._tables[name] = table
+        self._publish(drafts, watermark)
+
+    def _publish(self, drafts: Mapping[str, CollectionDraft], watermark: int) -> None:
+        """Let searches see the drafts. The caller holds the lock of writers."""
+        collections = dict(self._state.collections)
+        for name, draft in drafts.items():
+            table = self._tables.get(name)
+            if table is not None and (table.key not in draft.parts or len(table) >= self._options.seal_rows):
+                del self._tables[name]  # empty, or full
+            if (finished := draft.finished()) is None:
+                collections.pop(name, None)
+            else:
+                collections[name] = finished
+        self._state = IndexState(watermark, collections)
+
+    def _take_in(self, rewrite: Rewrite) -> None:
+        """Let searches see rewritten parts, less what died meanwhile."""
+        with self._writing:
+            if (collection := self._state.collections.get(rewrite.collection)) is not None:
+                draft = CollectionDraft(collection)
+                rewrite.take_in(draft, _now())
+                self._publish({rewrite.collection: draft}, self._state.watermark)
+            self._writing.notify_all()
+
+    def _waiting(self) -> list[tuple[str, Part, TableRows]]:
+        """Tables that nothing is appended to any longer, oldest first, with their collections."""
+        with self._writing:
+            growing = {table.key for table in self._tables.values()}
+            return [
+                (name, part, part.rows)
+                for name, part in self._state.parts()
+                if isinstance(part.rows, TableRows) and part.key not in growing
+            ]
+
+    def _too_far_ahead(self) -> bool:
+        return (
+            self._background is not None
+            and self._background.problem is None
+            and len(self._waiting()) > self._options.waiting_tables
+        )
+
+    def _freeze_overdue(self, now: datetime) -> None:
+        with self._writing:
+            for name, table in list(self._tables.items()):
+                dead_since = self._state.collections[name].parts[table.key].dead_since
+                overdue = dead_since is not None and now - dead_since >= self._options.purge_after
+                if overdue or now - table.since >= self._options.seal_after:
+                    del self._tables[name]
+
+    def _step(self) -> bool:
+        """One step of the background's work."""
+        if self.maintain():
+            return True
+        due = time.monotonic() - self._snapshot_at >= self._options.snapshot_every.total_seconds()
+        if due and (self._snapshots_owed or self._state is not self._recorded):
+            self.snapshot()
+            return True
+        return False
+
+    def _codec_of(self, collection: str) -> str:
+        return self._codecs.get(collection, self._options.codec)
+
+    def _manifest(self, state: IndexState, sealed: Mapping[str, Rewrite], codecs: Mapping[str, str]) -> IndexSnapshot:
+        """A manifest of a state, its tables in the segments that they were sealed to."""
+
+        def entries(part: Part) -> list[SegmentEntry]:
+            if part.key in sealed:
+                return [SegmentEntry(segment.id) for segment in sealed[part.key].new]
+            return [SegmentEntry(part.key, part.live, part.dead_since)]
+
+        collections = {
+            name: CollectionEntry(
+                codec=codecs.get(name, self._options.codec),
+                segments=tuple(entry for part in one.parts.values() for entry in entries(part)),
+                crops=one.count,
+                fingerprint=one.fingerprint,
+            )
+            for name, one in state.collections.items()
+        }
+        return IndexSnapshot(self.identity, state.watermark, _now(), collections)
+
+    def _collect_garbage(self) -> None:
+        living = [part.key for _, part in self._state.parts() if part.segment is not None]
+        collect_garbage(self._folder, self.identity, living)
+
+    def _restore(self) -> None:
+        found = open_newest(self._folder, self.identity, CODECS)
+        if found is None:
+            return
+        snapshot, segments = found
+        collections = {}
+        for name, entry in snapshot.collections.items():
+            draft = CollectionDraft(CollectionState(entry.codec))
+            for one in entry.segments:
+                draft.take_in(segment_part(segments[one.id], one.live, one.dead_since))
+            if (finished := draft.finished()) is not None:
+                collections[name] = finished
+                self._codecs[name] = entry.codec
+        self._state = self._recorded = IndexState(snapshot.watermark, collections)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
