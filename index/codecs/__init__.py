@@ -6,13 +6,15 @@ from typing import Final
 
 from index.codecs.contract import Codec, CodecError, SegmentVectors
 from index.codecs.flat import Fp16, Fp32
+from index.codecs.rabitq import Rabitq
+from index.codecs.scalar import Sq8
 
 __all__ = ["CODECS", "DEFAULT_CODEC", "Codec", "CodecError", "SegmentVectors", "codec"]
 
-CODECS: Final[Mapping[str, Codec]] = MappingProxyType({one.name: one for one in (Fp32(), Fp16())})
+CODECS: Final[Mapping[str, Codec]] = MappingProxyType({one.name: one for one in (Fp32(), Fp16(), Sq8(), Rabitq())})
 """Every codec by its name."""
 
-DEFAULT_CODEC: Final = "fp16"
+DEFAULT_CODEC: Final = "sq8"
 """The codec of a collection that asks for none."""
 
 

@@ -69,8 +69,11 @@ class HalfVectors:
     ) -> NDArray[np.int64]:
         """Allowed rows among which the k best are, whatever `exact` says; see `SegmentVectors.contenders`."""
         del exact  # there is no other way
-        error = scan_error(self.max_error, self.dimension)
-        return self._file.contenders(query, k, allowed, candidates, error)
+        return self._file.contenders(query, k, allowed, candidates, scan_error(self.max_error, self.dimension))
+
+    def among(self, rows: NDArray[np.int64], query: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+        """Those of the given rows, in their order, that may be among the k best of them."""
+        return self._file.among(rows, query, k, scan_error(self.max_error, self.dimension))
 
     def held(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors in the given rows, made unit length."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from index.codecs.contract import CodecError
 
 _MORE_THAN_ASKED: Final = 64
-_GATHER_BELOW: Final = 1 / 100
+_GATHER_BELOW: Final = 1 / 500
 
 
 class CodeFile:
@@ -24,22 +24,26 @@ class CodeFile:
 
     Args:
         path: The file.
-        kind: The FAISS class of what it holds.
+        kinds: The FAISS class, or classes, of what it may hold.
 
     Raises:
         CodecError: It is missing, cut, or holds something else.
     """
 
-    def __init__(self, path: Path, kind: type) -> None:
+    def __init__(self, path: Path, kinds: type | tuple[type, ...]) -> None:
         try:
             self.index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise CodecError(f"{path} is no file of vectors that can be mapped: {_reason(error)}") from error
-        if not isinstance(self.index, kind):
-            raise CodecError(f"{path} holds {type(self.index).__name__}, not {kind.__name__}")
+        if not isinstance(self.index, kinds):
+            raise CodecError(f"{path} holds {type(self.index).__name__}, which this codec does not write")
         self.rows = int(self.index.ntotal)
         self.dimension = int(self.index.d)
-        self.codes_bytes = self.rows * int(self.index.sa_code_size())
+
+    @property
+    def codes_bytes(self) -> int:
+        """What the codes take."""
+        return self.rows * int(self.index.sa_code_size())
 
     def codes(self) -> NDArray[np.uint8]:
         """The codes in the file, shape (rows, code size): a view that is valid until `close`."""
@@ -69,16 +73,22 @@ class CodeFile:
         if candidates <= k:
             return np.flatnonzero(allowed)
         if candidates < _GATHER_BELOW * self.rows:
-            rows = np.flatnonzero(allowed)
-            scores = _inner_products(query, self.decoded(rows))
-            return rows[_clipped(scores) >= _threshold(scores, k, error)]
+            return self.among(np.flatnonzero(allowed), query, k, error)
         return self._scanned(query, k, allowed, candidates, error)
+
+    def among(self, rows: NDArray[np.int64], query: NDArray[np.float32], k: int, error: float) -> NDArray[np.int64]:
+        """Those of the given rows, in their order, that may be among the k best of them."""
+        if len(rows) <= k:
+            return rows
+        scores = _inner_products(query, self.decoded(rows))
+        return rows[_clipped(scores) >= _threshold(scores, k, error)]
 
     def _scanned(
         self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_], candidates: int, error: float
     ) -> NDArray[np.int64]:
         asked = min(candidates, k + _MORE_THAN_ASKED)
-        with one_thread(), selecting(allowed, candidates) as parameters:
+        with one_thread(), selecting(allowed, candidates) as selector:
+            parameters = selector and faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
             scores, found = self.index.search(query[None], asked, params=parameters)
             threshold = _threshold(scores[0], k, error)
             if asked < candidates and _clipped(scores[0, -1]) >= threshold:
@@ -132,13 +142,12 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def selecting(allowed: NDArray[np.bool_], candidates: int) -> Iterator[Any]:
-    """Search parameters, for one search, that allow the given rows; None where all are allowed."""
+    """A selector of the given rows, for one search; None where all are allowed."""
     if candidates == len(allowed):
         yield None
         return
     bits = np.packbits(allowed, bitorder="little")  # FAISS reads them through the pointer, so they live until the end
-    selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
-    yield faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+    yield faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
 
 
 def _threshold(scores: NDArray[np.float32], k: int, error: float) -> float:
