@@ -50,6 +50,14 @@ def test_only_what_was_read_is_compared(make_dataset: Make) -> None:
         data.test("second")
 
 
+def test_every_test_that_was_read_is_compared(make_dataset: Make) -> None:
+    data = make_dataset("ab", "be", "cd")
+    data.test("first")
+    data.test("second")
+    with pytest.raises(DatasetError, match=r"b among them, both to learn from and in the test 'first'"):
+        data.train()
+
+
 def test_an_unknown_test_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     def unread(name: str = "") -> Crops:
         raise AssertionError(name)

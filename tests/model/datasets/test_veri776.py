@@ -61,6 +61,13 @@ def test_types_come_from_the_label_file_in_gb2312(make_tree: MakeTree) -> None:
     assert [crop.vehicle_type for crop in crops] == ["truck", "suv"]
 
 
+def test_types_of_queries_and_gallery_come_from_the_label_file_of_the_test(make_tree: MakeTree) -> None:
+    labels = LABELS.replace(TRAIN[0], GALLERY[0]).replace(TRAIN[1], GALLERY[1])
+    test = open_veri776(make_tree(LISTS | {"train_label.xml": LABELS, "test_label.xml": labels}, CROPS)).test()
+    assert [crop.vehicle_type for crop in test.query] == ["truck"]
+    assert [crop.vehicle_type for crop in test.gallery] == ["truck", "suv", None]
+
+
 def test_a_crop_that_the_label_file_leaves_out_has_no_type(make_tree: MakeTree) -> None:
     labels = LABELS.replace("0003_c020_00018945_1.jpg", "0004_c020_00018945_1.jpg")
     crops = open_veri776(make_tree(LISTS | {"train_label.xml": labels}, CROPS)).train()

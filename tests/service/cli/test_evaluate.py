@@ -130,6 +130,8 @@ def test_a_rate_for_which_there_are_too_few_pairs_is_told(
     assert said not in output
     code, output = run("--data", data, "--weights", untrained_weights)
     assert (code, said in " ".join(output.split())) == (0, True)
+    assert "Threshold at a false-match rate of 0.1 %" in output, "what is documented as the default"
+    assert "the best 200 candidates" in output
 
 
 def test_degradations_are_told_by_kind_and_amount(figures: dict[str, Any]) -> None:
