@@ -184,6 +184,11 @@ class IndexStats:
     memory_bytes: int
     disk_bytes: int
 
+    @property
+    def crops(self) -> int:
+        """Crops held in all collections."""
+        return sum(one.crops for one in self.collections.values())
+
 
 class VectorIndex(Protocol):
     """A vector index. Every method may be called from any thread at any time, `close` last."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from index.exact import ExactIndex
+from index.segmented import SegmentedIndex
 from model.embedder import Embedder
 from service.crops.store import FileCropStore
 from service.crops.sweep import sweep_orphans
@@ -45,7 +45,7 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
             settings.torch_threads,
             settings.projection,
         )
-        make_index = partial(ExactIndex, embedder.dimension)
+        make_index = partial(SegmentedIndex, embedder.dimension, settings.data_dir / "index")
         follower = Follower(database, make_index, embedder.model_id, settings.follower_poll_s)
         await follower.start()
         stack.push_async_callback(follower.stop)
@@ -63,6 +63,6 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         runtime = Runtime(settings, database, store, embedder, follower, decoder, renditions, preparer, queue)
         # At the largest batch, so that the first burst of requests finds the memory laid out.
         await probe_model(runtime, settings.batch_size)
-        crops = follower.index.count()
+        crops = follower.index.stats().crops
         logger.info("Ready: model %s, %d crops in the index, %s orphans swept", embedder.model_id, crops, swept)
         yield runtime

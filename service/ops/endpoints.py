@@ -33,5 +33,5 @@ async def get_readiness(runtime: CurrentRuntime) -> Readiness:
         model_id=runtime.embedder.model_id,
         index_sequence=runtime.follower.sequence,
         index_lag_s=round(runtime.follower.lag_s, 3),
-        crops=runtime.follower.index.count(),
+        crops=runtime.follower.index.stats().crops,
     )
