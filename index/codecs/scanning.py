@@ -88,7 +88,7 @@ class CodeFile:
     ) -> NDArray[np.int64]:
         asked = min(candidates, k + _MORE_THAN_ASKED)
         with one_thread(), selecting(allowed, candidates) as selector:
-            parameters = selector and faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+            parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
             scores, found = self.index.search(query[None], asked, params=parameters)
             threshold = _threshold(scores[0], k, error)
             if asked < candidates and _clipped(scores[0, -1]) >= threshold:
