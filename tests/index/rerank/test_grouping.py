@@ -153,12 +153,13 @@ def test_groups_come_in_the_order_given_not_in_that_of_the_scores() -> None:
 
 
 def test_approximate_if_one_of_the_looks_was() -> None:
-    def mode(scan: Scan, k: int) -> str:
+    def mode(scan: Scan, k: int, *, later: bool) -> str:
         def search(depth: int, where: Filter) -> Hits:
-            scan.mode = "approximate" if where.exclude_tracks else "exact"
+            scan.mode = "approximate" if bool(where.exclude_tracks) == later else "exact"
             return scan.search(depth, where)
 
         return best_groups(search, EVERYTHING, k, "track", lambda hits: [Found(hit) for hit in hits]).mode
 
-    assert mode(scene(8, [1] * 9), 2) == "exact"
-    assert mode(scene(8, [60, 60]), 20) == "approximate"
+    assert mode(scene(8, [1] * 9), 2, later=True) == "exact"
+    assert mode(scene(8, [60, 60]), 20, later=True) == "approximate"
+    assert mode(scene(8, [60, 60]), 20, later=False) == "approximate"
