@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from service import __version__
+from service.cli.bench import bench
 from service.cli.demo import demo
 from service.cli.evaluate import evaluate
 from service.cli.ingest import ingest
@@ -48,4 +49,5 @@ app.command(no_args_is_help=True)(train)
 app.command()(demo)
 app.command(no_args_is_help=True)(evaluate)
 app.add_typer(weights)
+app.add_typer(bench)
 app.add_typer(projection)
