@@ -1,7 +1,8 @@
 """From a query vector to ranked groups, on a real index, against answers worked out by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from support.vectors import unit
 
 from index.contract import Filter, Hits, Sighting
-from index.exact import ExactIndex
+from index.options import IndexOptions
 from index.rerank.camera_normalization import normalized_embeddings
 from index.rerank.k_reciprocal import k_reciprocal_scores
 from index.rerank.query_expansion import query_expansion_scores
+from index.segmented import SegmentedIndex
 from service.search.ranking import Query, Ranking, rank
 
 DIMENSION = 16
@@ -33,18 +35,31 @@ def sighting(number: int, embedding: NDArray[np.float32], **fields: Any) -> Sigh
     return Sighting(id=UUID(int=number), embedding=embedding, **values)
 
 
-def index_of(sightings: Sequence[Sighting]) -> "CountingIndex":
-    index = CountingIndex(DIMENSION)
-    index.apply(sightings, (), 7)
-    return index
-
-
-class CountingIndex(ExactIndex):
+class CountingIndex(SegmentedIndex):
     """Remembers how deep it was asked."""
 
     def search(self, queries: NDArray[np.float32], k: int, where: Filter) -> list[Hits]:
         self.depths = [*getattr(self, "depths", []), k]
         return super().search(queries, k, where)
+
+
+IndexOf = Callable[[Sequence[Sighting]], CountingIndex]
+
+
+@pytest.fixture
+def index_of(tmp_path: Path) -> Iterator[IndexOf]:
+    """Makes an index of crops."""
+    made: list[CountingIndex] = []
+
+    def make(sightings: Sequence[Sighting]) -> CountingIndex:
+        folder = tmp_path / f"index-{len(made)}"
+        made.append(CountingIndex(DIMENSION, folder, IndexOptions(codec="fp32"), background=False))
+        made[-1].apply(sightings, (), 7)
+        return made[-1]
+
+    yield make
+    for index in made:
+        index.close()
 
 
 def query(**changes: Any) -> Query:
@@ -88,26 +103,26 @@ class TestGroups:
             ("vehicle", [[1, 3], [2, 6], [4], [5], [7]]),
         ],
     )
-    def test_each_way(self, group_by: str, groups: list[list[int]]) -> None:
+    def test_each_way(self, index_of: IndexOf, group_by: str, groups: list[list[int]]) -> None:
         ranking = rank(index_of(self.SIGHTINGS), query(group_by=group_by, k=10), EVERYTHING)
         assert shape(ranking) == groups
         assert ranking.exhausted
         assert (ranking.candidates, ranking.watermark, ranking.mode, ranking.reranked) == (7, 7, "exact", 0)
 
-    def test_exhausted_only_if_no_group_is_left_out(self) -> None:
+    def test_exhausted_only_if_no_group_is_left_out(self, index_of: IndexOf) -> None:
         index = index_of(self.SIGHTINGS)
         assert not rank(index, query(group_by="track", k=3), EVERYTHING).exhausted
         assert rank(index, query(group_by="track", k=4), EVERYTHING).exhausted
         assert not rank(index, query(group_by="crop", k=6), EVERYTHING).exhausted
         assert rank(index, query(group_by="crop", k=7), EVERYTHING).exhausted
 
-    def test_exhausted_when_the_rest_is_one_large_track(self) -> None:
+    def test_exhausted_when_the_rest_is_one_large_track(self, index_of: IndexOf) -> None:
         index = index_of([sighting(number, direction(number / 10), track=(None, "only")) for number in range(1, 90)])
         ranking = rank(index, query(group_by="track", k=1), EVERYTHING)
         assert len(ranking.groups) == 1
         assert ranking.exhausted
 
-    def test_a_large_track_does_not_hide_the_others(self) -> None:
+    def test_a_large_track_does_not_hide_the_others(self, index_of: IndexOf) -> None:
         large_track = [sighting(number, direction(number / 100), track=(None, "large")) for number in range(1, 500)]
         others = [sighting(1000 + number, direction(30 + number), track=(None, str(number))) for number in range(5)]
         index = index_of([*large_track, *others])
@@ -117,14 +132,14 @@ class TestGroups:
         assert len(index.depths) > 1
         assert sum(index.depths) < 100
 
-    def test_no_deeper_than_needed(self) -> None:
+    def test_no_deeper_than_needed(self, index_of: IndexOf) -> None:
         index = index_of([sighting(number, direction(number / 10)) for number in range(1, 500)])
         rank(index, query(k=5), EVERYTHING)
         assert index.depths == [6]  # one more than k: is anything left that could follow?
 
 
 class TestMinScore:
-    def test_what_is_below_is_left_out_and_ends_the_search(self) -> None:
+    def test_what_is_below_is_left_out_and_ends_the_search(self, index_of: IndexOf) -> None:
         index = index_of([sighting(number, direction(number), track=(None, "one")) for number in range(1, 90)])
         ranking = rank(index, query(group_by="track", min_score=float(np.cos(np.radians(3.5)))), EVERYTHING)
         assert shape(ranking) == [[1, 2, 3]]
@@ -132,19 +147,21 @@ class TestMinScore:
         assert len(index.depths) == 1
 
     @pytest.mark.parametrize(("reached", "exhausted"), [(1, True), (2, False)])
-    def test_exhausted_when_only_what_is_answered_reaches_it(self, reached: int, *, exhausted: bool) -> None:
+    def test_exhausted_when_only_what_is_answered_reaches_it(
+        self, index_of: IndexOf, reached: int, *, exhausted: bool
+    ) -> None:
         index = index_of([sighting(number, direction(number)) for number in range(1, 5)])
         lowest = index.search(direction(0)[np.newaxis], 4, EVERYTHING)[0].hits[reached - 1].score
         ranking = rank(index, query(k=1, min_score=lowest), EVERYTHING)
         assert shape(ranking) == [[1]]
         assert ranking.exhausted == exhausted
 
-    def test_nothing_reaches_it(self) -> None:
+    def test_nothing_reaches_it(self, index_of: IndexOf) -> None:
         ranking = rank(index_of([sighting(1, direction(90))]), query(min_score=0.5), EVERYTHING)
         assert (ranking.groups, ranking.exhausted, ranking.candidates) == ([], True, 1)
 
 
-def test_an_empty_collection() -> None:
+def test_an_empty_collection(index_of: IndexOf) -> None:
     for changes in ({}, {"rerank": "k_reciprocal"}, {"camera_normalization": True}):
         ranking = rank(index_of([]), query(**changes), EVERYTHING)
         assert (ranking.groups, ranking.exhausted, ranking.candidates) == ([], True, 0)
@@ -152,7 +169,7 @@ def test_an_empty_collection() -> None:
 
 class TestReranking:
     @pytest.fixture
-    def scene(self) -> tuple[CountingIndex, NDArray[np.float32]]:
+    def scene(self, index_of: IndexOf) -> tuple[CountingIndex, NDArray[np.float32]]:
         random = np.random.default_rng(5)
         vectors = unit(random.standard_normal((60, DIMENSION)) + 0.7)
         sightings = [sighting(row + 1, vector, camera_id=f"c{row % 2}") for row, vector in enumerate(vectors[1:])]
@@ -194,7 +211,7 @@ class TestReranking:
         assert [entry.rerank_score for entry in entries[:30]] == pytest.approx([score for score, _ in expected])
         assert [entry.hit.sighting.id for entry in entries[:30]] == [best[place].sighting.id for _, place in expected]
 
-    def test_what_later_looks_bring_follows_the_candidates_ordered_anew(self) -> None:
+    def test_what_later_looks_bring_follows_the_candidates_ordered_anew(self, index_of: IndexOf) -> None:
         large_track = [sighting(number, direction(number / 100), track=(None, "large")) for number in range(1, 500)]
         others = [sighting(1000 + number, direction(30 + number), track=(None, str(number))) for number in range(5)]
         changes = {"group_by": "track", "k": 3, "rerank": "query_expansion", "rerank_candidates": 40}
