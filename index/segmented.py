@@ -297,12 +297,13 @@ class SegmentedIndex:
         collections = dict(self._state.collections)
         for name, draft in drafts.items():
             table = self._tables.get(name)
-            if table is not None and (table.key not in draft.parts or len(table) >= self._options.seal_rows):
-                del self._tables[name]  # empty, or full
             if (finished := draft.finished()) is None:
                 collections.pop(name, None)
             else:
                 collections[name] = finished
+            empty = finished is None or (table is not None and table.key not in finished.parts)
+            if table is not None and (empty or len(table) >= self._options.seal_rows):
+                del self._tables[name]
         self._state = IndexState(watermark, collections)
 
     def _take_in(self, rewrite: Rewrite) -> None:

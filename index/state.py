@@ -105,17 +105,14 @@ class CollectionDraft:
                 self.bury(key, rows, now)
 
     def bury(self, key: str, rows: NDArray[np.int64], now: datetime) -> None:
-        """Let live rows of a part die. A part without a crop is let go."""
+        """Let live rows of a part die."""
         part = self.parts[key]
         for block in np.array_split(rows, max(1, -(-len(rows) // _ROWS_AT_ONCE))):
             columns = part.rows.columns
             self._subtract(camera_sums(part.rows.vectors.held(block), columns.cameras[block], part.rows.words.cameras))
         self._fingerprint -= int(np.sum(part.rows.columns.fingerprints[rows], dtype=np.uint64))
         self._count -= len(rows)
-        if len(rows) == part.count:
-            del self.parts[key]
-        else:
-            self.parts[key] = part.buried(rows, now)
+        self.parts[key] = part.buried(rows, now)
 
     def expire(self, before: int, now: datetime) -> None:
         """Let every crop captured before a time die.
@@ -154,7 +151,8 @@ class CollectionDraft:
         """The collection; None where it holds no crop."""
         if not self._count:
             return None
-        return CollectionState(self.codec, self.parts, self._count, self._fingerprint % 2**64, self._sums)
+        parts = {key: part for key, part in self.parts.items() if part.count}
+        return CollectionState(self.codec, parts, self._count, self._fingerprint % 2**64, self._sums)
 
     def _add(self, sums: Mapping[str, CameraSums]) -> None:
         for camera, more in sums.items():

@@ -1,16 +1,31 @@
-"""Every backend that promises `index.contract.VectorIndex`: a test that asks for `make_index` runs on all of them."""
+"""A test that asks for `make_index` or `backend` runs on every backend of `support.indexes`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from support.indexes import BACKENDS, Backend
 
 from index.contract import VectorIndex
-from index.exact import ExactIndex
 
-BACKENDS: dict[str, Callable[[int], VectorIndex]] = {"exact": ExactIndex}
+MakeIndex = Callable[[int], VectorIndex]
 
 
 @pytest.fixture(params=BACKENDS.values(), ids=BACKENDS.keys())
-def make_index(request: pytest.FixtureRequest) -> Callable[[int], VectorIndex]:
-    """Makes an empty index of the given dimension."""
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """How an index is made, and what it promises."""
     return request.param
+
+
+@pytest.fixture
+def make_index(backend: Backend, tmp_path: Path) -> Iterator[MakeIndex]:
+    """Makes an empty index of the given dimension, which is closed at the end."""
+    made: list[VectorIndex] = []
+
+    def make(dimension: int) -> VectorIndex:
+        made.append(backend.make(dimension, tmp_path / f"index-{len(made)}"))
+        return made[-1]
+
+    yield make
+    for index in made:
+        index.close()
