@@ -4,20 +4,21 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from index.contract import Sighting
 from model.errors import InputError
 from model.projection import Projection
 from service.database.engine import Database
 from service.database.tables import Embedding
+from service.database.vectors import decode
 from service.errors import InvalidValueError, ModelMismatchError, NotFoundError
-from service.follower_repository import FollowerRepository
 from service.gallery.repository import GalleryRepository, NewCrop
 from service.projection import service as module
 from service.projection.service import crops_left, crops_to_fit_on, fit_on_collection, project_collection
@@ -38,19 +39,15 @@ async def model_of(database: Database, name: str = "default") -> str:
     return collection.model_id
 
 
-async def followed(database: Database, model_id: str) -> dict[Any, Sighting]:
-    """What a follower of the model has that began before anything was enrolled and read the log in small steps."""
-    held: dict[Any, Sighting] = {}
-    cursor = 0
-    while True:
-        async with database.reading() as session:
-            changes = await FollowerRepository(session, model_id).changes_after(cursor, 7)
-        held.update((one.id, one) for one in changes.upserts)
-        for crop_id in changes.deletes:
-            held.pop(crop_id, None)
-        if changes.last == cursor:
-            return held
-        cursor = changes.last
+async def followed(database: Database, model_id: str) -> dict[UUID, NDArray[np.float32]]:
+    """Vectors of the model that a follower hears of: with a line of the log of the same transaction or a later one."""
+    query = text(
+        "SELECT e.crop_id, e.vector FROM embeddings e WHERE e.model_id = :model_id AND EXISTS (SELECT 1 FROM changes l "
+        "WHERE l.crop_id = e.crop_id AND NOT l.deleted AND l.xmin::text::bigint >= e.xmin::text::bigint)"
+    )
+    async with database.reading() as session:
+        rows = await session.execute(query, {"model_id": model_id})
+        return {crop_id: decode(bytes(vector)) for crop_id, vector in rows}
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +109,7 @@ class TestProject:
         held = await followed(database, projection.model_id)
         assert set(held) == {crop.id for crop in crops}
         for crop in crops:
-            np.testing.assert_allclose(held[crop.id].embedding, projection.apply(crop.embedding[None])[0], atol=2e-3)
+            np.testing.assert_allclose(held[crop.id], projection.apply(crop.embedding[None])[0], atol=2e-3)
         assert await crops_left(database, "default", projection) == 0
 
     async def test_other_collections_and_the_base_models_vectors_stay(
@@ -196,6 +193,22 @@ class TestProject:
         assert True in await asyncio.gather(*both)
         assert len(await followed(database, projection.model_id)) == 45
 
+    async def test_of_two_different_ones_at_once_one_is_refused(
+        self, database: Database, projection: Projection
+    ) -> None:
+        other = await fit_on_collection(database, "default", 5, unheard)
+        async with database.transaction() as session:
+            await GalleryRepository(session).ensure_collection("default", MODEL_ID)
+            both = [
+                asyncio.create_task(project_collection(database, "default", one, unheard))
+                for one in (projection, other)
+            ]
+            await _until_waiting(database, 2)
+        outcomes = await asyncio.gather(*both, return_exceptions=True)
+        assert [type(one) for one in outcomes if one is not True] == [ModelMismatchError]
+        winner = (projection, other)[outcomes.index(True)]
+        assert await model_of(database) == winner.model_id
+
     async def test_another_models_collection_is_refused(
         self, database: Database, projection: Projection, enrol: Enrol
     ) -> None:
@@ -213,13 +226,13 @@ class TestProject:
         assert await model_of(database) == MODEL_ID
 
 
-async def _until_waiting(database: Database) -> None:
-    """Wait until a session waits for the lock that enrolments share."""
+async def _until_waiting(database: Database, sessions: int = 1) -> None:
+    """Wait until so many sessions wait for the lock that enrolments share."""
     waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
     async with asyncio.timeout(10):
         while True:
             async with database.reading() as session:
-                if await session.scalar(waiting):
+                if (await session.scalar(waiting) or 0) >= sessions:
                     return
             await asyncio.sleep(0.01)
 
