@@ -136,6 +136,11 @@ class SegmentedIndex:
         """What keeps the background work from going on; None where nothing does. No crop is lost meanwhile."""
         return None if self._background is None else self._background.problem
 
+    @property
+    def snapshot_wanted(self) -> bool:
+        """Whether another snapshot would hold more than the last one, or let go of files that are no longer needed."""
+        return self._snapshots_owed > 0 or self._state is not self._recorded
+
     def apply(
         self,
         upserts: Iterable[Sighting],
@@ -345,7 +350,7 @@ class SegmentedIndex:
         if self.maintain():
             return True
         due = time.monotonic() - self._snapshot_at >= self._options.snapshot_every.total_seconds()
-        if due and (self._snapshots_owed or self._state is not self._recorded):
+        if due and self.snapshot_wanted:
             self.snapshot()
             return True
         return False
