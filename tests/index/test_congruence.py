@@ -1,9 +1,7 @@
 """Random histories and filters: every backend must answer what a slow, obvious scan over a dict answers."""
 
-import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from uuid import UUID
@@ -15,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from numpy.typing import NDArray
 from support.indexes import Backend
+from support.oracle import Oracle, assert_answer
 from support.vectors import unit
 
-from index.contract import CollectionStats, Filter, Hits, Scalar, Sighting, VectorIndex
+from index.contract import Filter, Scalar, Sighting, VectorIndex
 from index.segmented import SegmentedIndex
 
 DIMENSION = 8
@@ -99,105 +98,6 @@ def filters(draw: st.DrawFn) -> Filter:
     return Filter(collection, **{name: draw(CONDITIONS[name]) for name in names})
 
 
-@dataclass
-class Oracle:
-    """What the contract says, as plainly as it can be said."""
-
-    held: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    crops: dict[UUID, Sighting] = field(default_factory=dict)
-    watermark: int = 0
-
-    def apply(
-        self,
-        upserts: list[Sighting],
-        deletes: list[UUID],
-        watermark: int,
-        expired: Mapping[str, datetime] | None = None,
-    ) -> None:
-        for collection, before in (expired or {}).items():
-            for crop in list(self.crops.values()):
-                if crop.collection == collection and crop.captured_at is not None and crop.captured_at < before:
-                    del self.crops[crop.id]
-        for one in deletes:
-            self.crops.pop(one, None)
-        for crop in upserts:
-            self.crops[crop.id] = replace(crop, embedding=self.held(crop.embedding[None])[0])
-        self.watermark = watermark
-
-    def candidates(self, where: Filter) -> list[Sighting]:
-        return [crop for crop in self.crops.values() if self.allows(where, crop)]
-
-    @staticmethod
-    def allows(where: Filter, crop: Sighting) -> bool:  # noqa: C901, PLR0911, PLR0912 - one condition, one line
-        if crop.collection != where.collection or crop.id in where.exclude_ids:
-            return False
-        if where.camera_ids is not None and crop.camera_id not in where.camera_ids:
-            return False
-        if crop.camera_id in where.exclude_camera_ids:
-            return False
-        if where.vehicle_ids is not None and crop.vehicle_id not in where.vehicle_ids:
-            return False
-        if crop.vehicle_id in where.exclude_vehicle_ids:
-            return False
-        track = crop.track and (crop.camera_id, *crop.track)
-        if where.tracks is not None and track not in where.tracks:
-            return False
-        if track in where.exclude_tracks:
-            return False
-        if (where.captured_from or where.captured_to) and crop.captured_at is None:
-            return False
-        if where.captured_from and crop.captured_at < where.captured_from:
-            return False
-        if where.captured_to and crop.captured_at >= where.captured_to:
-            return False
-        for key, value in where.attributes.items():
-            if key not in crop.attributes:
-                return False
-            held = crop.attributes[key]
-            if (type(held) is bool) != (type(value) is bool) or held != value:
-                return False
-        return True
-
-    def ranked(self, query: NDArray[np.float32], where: Filter) -> list[tuple[float, Sighting]]:
-        scored = [(self.score(query, crop.embedding), crop) for crop in self.candidates(where)]
-        return sorted(scored, key=lambda pair: (-pair[0], str(pair[1].id)))
-
-    @staticmethod
-    def score(query: NDArray[np.float32], embedding: NDArray[np.float32]) -> float:
-        products = (float(a) * float(b) for a, b in zip(query, embedding, strict=True))
-        return min(1.0, max(-1.0, float(np.float32(math.fsum(products)))))
-
-
-def assert_same_crop(answered: Sighting, enrolled: Sighting) -> None:
-    assert replace(answered, embedding=enrolled.embedding) == enrolled
-    assert answered.embedding.tobytes() == enrolled.embedding.tobytes()
-    # == takes 1, 1.0 and True for the same
-    assert repr(dict(answered.attributes)) == repr(dict(enrolled.attributes))
-    assert answered.captured_at is None or answered.captured_at.tzinfo is UTC
-
-
-def assert_answer(backend: Backend, answer: Hits, ranked: list[tuple[float, Sighting]], k: int, watermark: int) -> None:
-    found = [(hit.score, hit.sighting.id) for hit in answer.hits]
-    assert len(found) == min(k, len(ranked))
-    if answer.mode == "exact" and not backend.score_tolerance:
-        assert found == [(score, crop.id) for score, crop in ranked[:k]]
-    else:
-        exact = {crop.id: score for score, crop in ranked}
-        assert len({crop for _, crop in found}) == len(found)
-        assert all(abs(score - exact[crop]) <= backend.score_tolerance for score, crop in found)
-        assert [score for score, _ in found] == sorted((score for score, _ in found), reverse=True)
-        if answer.mode == "exact":
-            kth = ranked[min(k, len(ranked)) - 1][0] if ranked else 0
-            assert all(exact[crop] >= kth - 2 * backend.score_tolerance for _, crop in found)
-    enrolled = {crop.id: crop for _, crop in ranked}
-    for hit in answer.hits:
-        assert_same_crop(hit.sighting, enrolled[hit.sighting.id])
-    assert answer.mode == "exact" or not backend.complete
-    assert answer.candidates == len(ranked)
-    assert answer.exhausted == (len(ranked) <= k)
-    assert answer.watermark == watermark
-
-
 class Histories(RuleBasedStateMachine):
     """Random histories of one index and of the oracle beside it."""
 
@@ -208,7 +108,7 @@ class Histories(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.index: VectorIndex = self.backend.make(DIMENSION, Path(self.folder.name))
         self.oracle = Oracle(self.backend.held)
-        self.recorded = replace(self.oracle, crops={})
+        self.recorded = self.oracle.copy()
 
     def teardown(self) -> None:
         self.index.close()
@@ -255,7 +155,7 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def snapshot(self) -> None:
         assert self.index.snapshot() == self.oracle.watermark
-        self.recorded = replace(self.oracle, crops=dict(self.oracle.crops))
+        self.recorded = self.oracle.copy()
 
     @precondition(lambda self: self.backend.reopen is not None)
     @rule()
@@ -265,7 +165,7 @@ class Histories(RuleBasedStateMachine):
             self.snapshot()  # the one that the background made is of an unknown time
         self.index.close()
         self.index = self.backend.reopen(DIMENSION, Path(self.folder.name))
-        self.oracle = replace(self.recorded, crops=dict(self.recorded.crops))
+        self.oracle = self.recorded.copy()
 
     @rule(queries=st.lists(vectors, max_size=3), k=st.integers(1, 40), where=filters())
     def search(self, queries: list[NDArray[np.float32]], k: int, where: Filter) -> None:
@@ -284,15 +184,8 @@ class Histories(RuleBasedStateMachine):
         assert self.index.watermark == self.oracle.watermark
         stats = self.index.stats()
         assert stats.watermark == self.oracle.watermark
-        expected: dict[str, tuple[int, int]] = {}
-        for crop in self.oracle.crops.values():
-            crops, fingerprint = expected.get(crop.collection, (0, 0))
-            expected[crop.collection] = crops + 1, (fingerprint + crop.fingerprint) % 2**64
-
-        def told(one: CollectionStats) -> tuple[int, int]:
-            return one.crops, one.fingerprint
-
-        assert {name: told(one) for name, one in stats.collections.items()} == expected
+        held = {name: (one.crops, one.fingerprint) for name, one in stats.collections.items()}
+        assert held == self.oracle.sums()
 
     @rule()
     def camera_statistics(self) -> None:

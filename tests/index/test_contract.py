@@ -24,14 +24,14 @@ def crop(number: int, embedding: NDArray[np.float32] = EAST, collection: str = "
 
 
 def found(index: VectorIndex, where: Filter, query: NDArray[np.float32] = EAST, k: int = 10) -> list[int]:
-    return [hit.sighting.id.int for hit in index.search(query, k, where).hits]
+    return [hit.sighting.id.int for hit in index.search(query[None], k, where)[0].hits]
 
 
 class TestSearch:
     def test_ranks_by_cosine_similarity(self, make_index: Make) -> None:
         index = make_index(2)
         index.apply([crop(1, NORTH), crop(2, NORTH_EAST), crop(3, EAST), crop(4, -EAST)], [], 9)
-        answer = index.search(EAST, 3, Filter("c"))
+        answer = index.search(EAST[None], 3, Filter("c"))[0]
         assert [(hit.sighting.id.int, hit.score) for hit in answer.hits] == [
             (3, 1.0),
             (2, float(np.float32(0.6))),
@@ -49,16 +49,16 @@ class TestSearch:
         index = make_index(2)
         index.apply([crop(2, EAST * np.float32(1.0009)), crop(1, EAST), crop(3, EAST * np.float32(1.0005))], [], 1)
         assert found(index, Filter("c"), k=1) == [1]
-        assert index.search(-EAST, 3, Filter("c")).hits[2].score == -1.0
+        assert index.search((-EAST)[None], 3, Filter("c"))[0].hits[2].score == -1.0
 
     def test_more_asked_than_held_gives_all(self, make_index: Make) -> None:
         index = make_index(2)
         index.apply([crop(1), crop(2)], [], 1)
-        answer = index.search(EAST, 1000, Filter("c"))
+        answer = index.search(EAST[None], 1000, Filter("c"))[0]
         assert (len(answer.hits), answer.exhausted) == (2, True)
 
     def test_an_empty_index_answers_nothing(self, make_index: Make) -> None:
-        answer = make_index(2).search(EAST, 5, Filter("c"))
+        answer = make_index(2).search(EAST[None], 5, Filter("c"))[0]
         assert (list(answer.hits), answer.candidates, answer.exhausted, answer.watermark) == ([], 0, True, 0)
 
     @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ class TestSearch:
     )
     def test_refuses_what_is_no_unit_vector(self, make_index: Make, query: NDArray[np.float32], word: str) -> None:
         index = make_index(2)
-        with pytest.raises(VectorError, match=f"query.*{word}"):
-            index.search(query, 1, Filter("c"))
+        with pytest.raises(VectorError, match=f"quer.*{word}"):
+            index.search(query[None], 1, Filter("c"))
         index.apply([crop(1)], [], 1)
         with pytest.raises(VectorError, match=f"{UUID(int=7)}.*{word}"):
             index.apply([crop(6, NORTH), crop(7, query)], [UUID(int=1)], 2)
@@ -85,22 +85,22 @@ class TestSearch:
     @pytest.mark.parametrize("k", [0, -1])
     def test_refuses_to_find_less_than_one(self, make_index: Make, k: int) -> None:
         with pytest.raises(ValueError, match="k is"):
-            make_index(2).search(EAST, k, Filter("c"))
+            make_index(2).search(EAST[None], k, Filter("c"))
 
     def test_hits_stay_what_they_were(self, make_index: Make) -> None:
         index = make_index(2)
         index.apply([crop(1, attributes={"color": "red"})], [], 1)
-        hit = index.search(EAST, 1, Filter("c")).hits[0].sighting
+        hit = index.search(EAST[None], 1, Filter("c"))[0].hits[0].sighting
         index.apply([crop(1, NORTH, attributes={"color": "blue"})], [], 2)
         assert (hit.embedding.tolist(), hit.attributes) == ([1, 0], {"color": "red"})
 
     def test_hits_are_the_caller_s_to_change(self, make_index: Make) -> None:
         index = make_index(2)
         index.apply([crop(1, attributes={"color": "red"})], [], 1)
-        hit = index.search(EAST, 1, Filter("c")).hits[0].sighting
+        hit = index.search(EAST[None], 1, Filter("c"))[0].hits[0].sighting
         hit.embedding[:] = 5
         dict.__setitem__(hit.attributes, "color", "green")
-        again = index.search(EAST, 1, Filter("c")).hits[0].sighting
+        again = index.search(EAST[None], 1, Filter("c"))[0].hits[0].sighting
         assert (again.embedding.tolist(), again.attributes) == ([1, 0], {"color": "red"})
 
 
@@ -119,7 +119,7 @@ class TestFilters:
             Filter("c", exclude_ids=frozenset(UUID(int=n) for n in range(300))),
             Filter("c", camera_ids=frozenset({"cam"}), exclude_camera_ids=frozenset({"cam"})),
         ):
-            answer = index.search(EAST, 5, where)
+            answer = index.search(EAST[None], 5, where)[0]
             assert (list(answer.hits), answer.candidates, answer.exhausted) == ([], 0, True)
 
     def test_ids_are_compared_whole(self, make_index: Make) -> None:
@@ -181,20 +181,20 @@ class TestApply:
     def test_the_last_upsert_of_an_id_counts(self, make_index: Make) -> None:
         index = make_index(2)
         index.apply([crop(1, NORTH), crop(1, EAST), crop(2, NORTH_EAST)], [], 1)
-        assert (found(index, Filter("c")), index.count()) == ([1, 2], 2)
+        assert (found(index, Filter("c")), index.stats().crops) == ([1, 2], 2)
 
     def test_an_upsert_moves_a_crop_out_of_its_old_collection(self, make_index: Make) -> None:
         index = make_index(2)
         index.apply([crop(1, collection="old")], [], 1)
         index.apply([crop(1, collection="new")], [], 2)
-        assert (found(index, Filter("old")), found(index, Filter("new")), index.count()) == ([], [1], 1)
+        assert (found(index, Filter("old")), found(index, Filter("new")), index.stats().crops) == ([], [1], 1)
         assert dict(index.camera_statistics("old")) == {}
 
     def test_an_id_in_upserts_and_deletes_is_refused(self, make_index: Make) -> None:
         index = make_index(2)
         with pytest.raises(ValueError, match="both"):
             index.apply([crop(1)], [UUID(int=1)], 1)
-        assert (index.count(), index.watermark) == (0, 0)
+        assert (index.stats().crops, index.watermark) == (0, 0)
 
     def test_the_watermark_does_not_go_backwards(self, make_index: Make) -> None:
         index = make_index(2)
@@ -208,17 +208,44 @@ class TestApply:
         index = make_index(2)
         index.apply([crop(1)], [], 1)
         index.apply([], [UUID(int=1), UUID(int=1), UUID(int=2)], 2)
-        assert (index.count(), found(index, Filter("c"))) == (0, [])
+        assert (index.stats().crops, found(index, Filter("c"))) == (0, [])
         index.apply([crop(1, NORTH)], [], 3)
         assert found(index, Filter("c")) == [1]
 
-    def test_clear_forgets_everything(self, make_index: Make) -> None:
+    def test_what_has_expired_goes_before_what_comes(self, make_index: Make) -> None:
         index = make_index(2)
-        index.apply([crop(1)], [], 5)
-        index.clear()
-        assert (index.count(), index.watermark, found(index, Filter("c"))) == (0, 0, [])
-        index.apply([crop(1, NORTH)], [], 1)
-        assert (index.count(), index.watermark) == (1, 1)
+        microsecond = timedelta(microseconds=1)
+        old = [crop(1, captured_at=NOON - microsecond), crop(2, captured_at=NOON), crop(3)]
+        index.apply([*old, crop(4, captured_at=NOON - microsecond, collection="d")], [], 1)
+        late = crop(5, captured_at=NOON - timedelta(days=9))
+        index.apply([late], [], 2, {"c": NOON, "nowhere": NOON})
+        assert (found(index, Filter("c")), found(index, Filter("d"))) == ([2, 3, 5], [4])
+
+    def test_a_naive_time_of_expiry_is_refused(self, make_index: Make) -> None:
+        index = make_index(2)
+        index.apply([crop(1, captured_at=NOON)], [], 1)
+        with pytest.raises(ValueError, match="time zone"):
+            index.apply([], [UUID(int=1)], 2, {"c": NAIVE})
+        assert (found(index, Filter("c")), index.watermark) == ([1], 1)
+
+
+class TestStats:
+    def test_fingerprints_add_up_modulo_two_to_the_64(self, make_index: Make) -> None:
+        index = make_index(2)
+        index.apply([crop(1, fingerprint=2**64 - 1), crop(2, fingerprint=3), crop(3, collection="d")], [], 7)
+        stats = index.stats()
+        assert stats.watermark == 7
+        assert {name: (one.crops, one.fingerprint) for name, one in stats.collections.items()} == {
+            "c": (2, 2),
+            "d": (1, 0),
+        }
+        index.apply([crop(2, fingerprint=5)], [UUID(int=3)], 8)
+        assert {name: (one.crops, one.fingerprint) for name, one in index.stats().collections.items()} == {"c": (2, 4)}
+
+    @pytest.mark.parametrize("fingerprint", [-1, 2**64])
+    def test_a_fingerprint_has_64_bits(self, fingerprint: int) -> None:
+        with pytest.raises(ValueError, match="64 bits"):
+            crop(1, fingerprint=fingerprint)
 
 
 class TestCameraStatistics:
