@@ -25,7 +25,7 @@ test: $(VENV)/.dev ## Run every test, a real PostgreSQL included
 test-faults: $(VENV)/.dev ## Run the kill -9 tests and the index's threads for longer than `make test` does
 	@CLIP_SENET_FAULT_ROUNDS=40 $(BIN)/python -m pytest tests/faults --deselect tests/faults/test_kill_index.py
 	@CLIP_SENET_FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/faults/test_kill_index.py
-	@CLIP_SENET_STRESS_S=60 $(BIN)/python -m pytest tests/index/test_threads.py
+	@CLIP_SENET_FAULT_SECONDS=60 $(BIN)/python -m pytest tests/index/test_threads.py
 
 lint: $(VENV)/.dev ## Check style, formatting and types
 	@$(BIN)/ruff check .
