@@ -113,7 +113,7 @@ def test_no_search_sees_half_a_batch(backend: Backend, make_index: Callable[[int
         results = [one.result() for one in searchers]
         assert files.result() > 0 or not isinstance(index, SegmentedIndex)
     assert batches >= BATCHES
-    assert sum(searches for searches, _ in results) > 50
+    assert sum(searches for searches, _ in results) >= 20
     assert len(set().union(*(seen for _, seen in results))) > 5
 
 
