@@ -16,7 +16,7 @@ UNKNOWN_TIME: Final = np.iinfo(np.int64).min
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Rows, column by column, each of shape (rows,); 56 bytes a row.
+    """Rows, column by column, each of shape (rows,); 48 bytes a row.
 
     Attributes:
         id_high: Upper 64 bits of each crop's id.

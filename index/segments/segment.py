@@ -68,14 +68,14 @@ class Segment:
             id_high: Upper 64 bits of the ids, shape (ids,).
             id_low: Lower 64 bits, shape (ids,).
         """
-        low, high = np.zeros(len(id_high), dtype=np.int64), np.full(len(id_high), len(self), dtype=np.int64)
-        for _ in range(len(self).bit_length()):  # bisection of all ids at once
-            middle = np.minimum((low + high) // 2, len(self) - 1)
-            at_high, at_low = self.columns.id_high[middle], self.columns.id_low[middle]
-            below = (at_high < id_high) | ((at_high == id_high) & (at_low < id_low))
-            open_ = low < high
-            low = np.where(open_ & below, middle + 1, low)
-            high = np.where(open_ & ~below, middle, high)
+        low = np.searchsorted(self.columns.id_high, id_high, side="left")
+        high = np.searchsorted(self.columns.id_high, id_high, side="right")
+        for _ in range(int(np.max(high - low, initial=0)).bit_length()):  # as a rule upper halves are all different
+            middle = (low + high) // 2
+            unfinished = low < high
+            below = self.columns.id_low[np.minimum(middle, len(self) - 1)] < id_low
+            low = np.where(unfinished & below, middle + 1, low)
+            high = np.where(unfinished & ~below, middle, high)
         row = np.minimum(low, len(self) - 1)
         held = (self.columns.id_high[row] == id_high) & (self.columns.id_low[row] == id_low)
         return np.where(held, row, -1)

@@ -51,7 +51,7 @@ class FrozenWords(Generic[Value]):
     @classmethod
     def of(cls, texts: Iterable[bytes]) -> "FrozenWords[Value]":
         """A table of encoded values, in any order, the same more than once if need be."""
-        distinct = sorted(set(texts))
+        distinct = list(dict.fromkeys(sorted(texts)))  # sorting what consists of sorted runs is next to no work
         offsets = np.zeros(len(distinct) + 1, dtype=np.int64)
         np.cumsum([len(text) for text in distinct], out=offsets[1:])
         return FrozenWords(offsets, np.frombuffer(b"".join(distinct), dtype=np.uint8))

@@ -21,6 +21,7 @@ from index.segments.terms import FrozenAttributes
 
 _ROWS_AT_ONCE: Final = 16_384
 CROPS_WORTH_SUMS: Final = 64
+"""Crops of a camera from which on their sums are stored. Those of fewer take more room than the crops."""
 
 
 def write_segment(folder: Path, rows: SegmentRows, codec: Codec) -> Path:
