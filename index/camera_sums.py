@@ -79,6 +79,8 @@ def camera_sums(embeddings: NDArray[np.float32], cameras: NDArray[np.int32], nam
         cameras: Code of each row's camera, shape (rows,).
         names: What the codes mean.
     """
+    if not len(cameras):
+        return {}
     order = np.argsort(cameras, kind="stable")
     codes, starts = np.unique(cameras[order], return_index=True)
     groups = np.split(order, starts[1:])

@@ -1,5 +1,6 @@
 """The columns of `clip-senet evaluate` against the service's own search on the same vectors."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from index.contract import Filter, Sighting
-from index.exact import ExactIndex
+from index.options import IndexOptions
+from index.segmented import SegmentedIndex
 from model.datasets import Crops, LabelledCrop, RetrievalTest
 from model.evaluation import Embedded, evaluate_embedded
 from service.cli.evaluation_columns import SETTINGS, columns_for
@@ -36,14 +38,15 @@ def crops() -> Crops:
 
 
 @pytest.fixture(scope="module")
-def index(vectors: np.ndarray, crops: Crops) -> ExactIndex:
-    index = ExactIndex(DIMENSION)
+def index(vectors: np.ndarray, crops: Crops, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SegmentedIndex]:
+    index = SegmentedIndex(DIMENSION, tmp_path_factory.mktemp("index"), IndexOptions(codec="fp32"))
     sightings = [
         Sighting(UUID(int=n), "c", vector, crop.camera, vehicle_id=crop.vehicle)
         for n, (vector, crop) in enumerate(zip(vectors, crops, strict=True))
     ]
     index.apply(sightings, [], 1)
-    return index
+    yield index
+    index.close()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def index(vectors: np.ndarray, crops: Crops) -> ExactIndex:
     ],
 )
 def test_a_column_has_the_ranks_of_the_services_search(
-    vectors: np.ndarray, crops: Crops, index: ExactIndex, column: str, how: dict[str, object]
+    vectors: np.ndarray, crops: Crops, index: SegmentedIndex, column: str, how: dict[str, object]
 ) -> None:
     """With exclude_same_camera, as the rule "same_camera" has it; more candidates than are looked at again."""
     test = RetrievalTest("made up", crops, crops, "same_camera")

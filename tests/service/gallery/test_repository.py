@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from index.contract import Filter
-from index.exact import ExactIndex
+from index.segmented import SegmentedIndex
 from service.database.engine import Database
 from service.database.tables import Change, Collection, Embedding
 from service.errors import InvalidValueError, ModelMismatchError, UnavailableError
@@ -357,12 +358,12 @@ SCALARS = [
 ]
 
 
-async def test_attribute_filters_agree_with_the_index(database: Database, enrol: Enrol) -> None:
+async def test_attribute_filters_agree_with_the_index(database: Database, enrol: Enrol, tmp_path: Path) -> None:
     """Each scalar against each: the same crops in SQL and in an index that was filled from SQL."""
     crops = [(await enrol(database, attributes={"a": value, "b": "x"}))[0] for value in SCALARS]
     await enrol(database, attributes={"b": "x"})
     await enrol(database, attributes={"A": 1})
-    index = ExactIndex(32)
+    index = SegmentedIndex(32, tmp_path)
     async with database.reading() as session:
         gallery = GalleryRepository(session)
         async for batch in FollowerRepository(session, "model-1").sightings(7):
@@ -371,14 +372,14 @@ async def test_attribute_filters_agree_with_the_index(database: Database, enrol:
         for value in SCALARS:
             where = Filter("default", attributes={"a": value})
             records, _ = await gallery.page(where, limit=100)
-            found = {hit.sighting.id for hit in index.search(crops[0].embedding, 100, where).hits}
+            found = {hit.sighting.id for hit in index.search(crops[0].embedding[None], 100, where)[0].hits}
             assert {record.id for record in records} == found, value
             matches += len(found)
     numbers = [1, 1.0], [0, 0.0, -0.0]
     assert matches == len(SCALARS) + sum(len(same) * (len(same) - 1) for same in numbers)
 
 
-async def test_filters_agree_with_the_index(database: Database, enrol: Enrol) -> None:
+async def test_filters_agree_with_the_index(database: Database, enrol: Enrol, tmp_path: Path) -> None:
     """Every combination of conditions, over crops that have every combination of the columns."""
     cameras, vehicles = ("a", "b", "c"), (None, "v", "w")
     times = (None, NOON, NOON + timedelta(microseconds=1), NOON + timedelta(hours=1))
@@ -387,7 +388,7 @@ async def test_filters_agree_with_the_index(database: Database, enrol: Enrol) ->
         fields = {"camera_id": camera, "vehicle_id": vehicle, "captured_at": time, "attributes": {"c": camera, "t": 1}}
         crops += await enrol(database, **fields)
     await enrol(database, collection="other")
-    index = ExactIndex(32)
+    index = SegmentedIndex(32, tmp_path)
     async with database.reading() as session:
         gallery = GalleryRepository(session)
         async for batch in FollowerRepository(session, "model-1").sightings(1000):
@@ -405,7 +406,7 @@ async def test_filters_agree_with_the_index(database: Database, enrol: Enrol) ->
         for values in itertools.product(*choices.values()):
             where = Filter("default", **dict(zip(choices, values, strict=True)))
             records, _ = await gallery.page(where, limit=100)
-            found = {hit.sighting.id for hit in index.search(crops[0].embedding, 100, where).hits}
+            found = {hit.sighting.id for hit in index.search(crops[0].embedding[None], 100, where)[0].hits}
             assert {record.id for record in records} == found, where
             sizes.add(len(found))
     assert len(sizes) > 8
