@@ -1,9 +1,9 @@
 """Exact search beside bare FAISS in the same run: `python -m bench.exact_search`.
 
-Prints a table and writes `bench/results/exact_search.json`. Bare FAISS is one index of the same codec with what a caller
-would pass it: nothing, or a selector made from a bitmap that is ready before the clock starts; with its default threads,
-and once with one. Ours is the whole search: filter, scan, exact scores, ties by id, every hit checked again and given
-with its columns. Both must find the same crops.
+Prints a table and writes `bench/results/exact_search.json`. Bare FAISS is one index of the same codec with what a
+caller would pass it: nothing, or a selector made from a bitmap that is ready before the clock starts; with its default
+threads, and once with one. Ours is the whole search: filter, scan, exact scores, ties by id, every hit checked again
+and given with its columns. Both must find the same crops.
 """
 
 import argparse
