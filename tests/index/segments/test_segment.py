@@ -112,6 +112,7 @@ def test_camera_sums_are_those_of_the_embeddings_stored_or_not(tmp_path: Path, c
         assert np.array_equal(sums.total, expected.total)
         assert np.array_equal(sums.squares, expected.squares)
     assert "c2" not in segment.camera_sums
+    assert segment.description.arrays["sums.totals"].shape[0] == (crops >= CROPS_WORTH_SUMS)
 
 
 def test_what_is_mapped_cannot_be_written_to(segment: Segment) -> None:
