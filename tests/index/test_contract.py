@@ -141,7 +141,10 @@ class TestFilters:
             1,
         )
         assert found(index, Filter("c", captured_from=NOON)) == [2, 3]
+        assert found(index, Filter("c", captured_from=NOON + microsecond)) == [3]
+        assert found(index, Filter("c", captured_from=NOON + 2 * microsecond)) == []
         assert found(index, Filter("c", captured_to=NOON)) == [1]
+        assert found(index, Filter("c", captured_to=NOON - microsecond)) == []
         assert found(index, Filter("c", captured_from=NOON, captured_to=NOON + microsecond)) == [2]
         assert found(index, Filter("c", captured_from=NOON, captured_to=NOON)) == []
         assert found(index, Filter("c", captured_from=NOON + microsecond, captured_to=NOON)) == []

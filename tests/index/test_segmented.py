@@ -16,6 +16,7 @@ from support.indexes import TINY
 from support.vectors import unit_rows
 
 from index import maintenance, searching
+from index.codecs import CODECS
 from index.contract import Filter, Hits, Sighting
 from index.options import IndexOptions
 from index.recheck import FilterLeakError
@@ -173,6 +174,15 @@ def test_retention_lets_go_of_whole_segments_and_of_rows_of_the_one_it_cuts(make
     assert sum(one.count for one in index.camera_statistics("c").values()) == 10
 
 
+def test_a_segment_whose_last_crop_is_at_the_limit_keeps_it(make: Make) -> None:
+    index = make(8)
+    last = replace(dated(1, 0), captured_at=NOON + timedelta(hours=1))
+    index.apply([dated(0, 0), last], [], 1)
+    index.snapshot()
+    index.apply([], [], 2, {"c": NOON + timedelta(hours=1)})
+    assert [hit.sighting.id for hit in index.search(last.embedding[None], 9, Filter("c"))[0].hits] == [last.id]
+
+
 def test_what_was_deleted_is_gone_from_the_files_two_snapshots_later(make: Make, tmp_path: Path) -> None:
     index = make(8, IndexOptions(codec="fp32", purge_after=timedelta(0)))
     crops = [dated(n, 0, vehicle_id="kept") for n in range(50)]
@@ -220,19 +230,22 @@ def test_a_full_disk_loses_nothing_and_is_told_until_there_is_room(
 
 def test_another_codec_is_taken_over_by_compaction_and_scores_follow(make: Make) -> None:
     random = np.random.default_rng(6)
-    crops = crops_of(unit_rows(random, 300, DIMENSION))
+    crops = crops_of(unit_rows(random, 310, DIMENSION))
     index, fresh = make(options=EXACT), make(options=replace(EXACT, codec="fp16"))
-    index.apply(crops, [], 1)
+    index.apply(crops[:300], [], 1)
     index.snapshot()
+    index.apply(crops[300:], [], 1)  # into a table of the old codec
     index.set_codec("c", "fp16")
     index.apply(crops[:10], [crop.id for crop in crops[200:220]], 2)
+    again = index.search(crops[0].embedding[None], 1, Filter("c"))[0].hits[0].sighting.embedding
+    assert again.tobytes() == CODECS["fp16"].held(crops[0].embedding[None])[0].tobytes()
     settle(index)
     index.snapshot()
     settle(index)
     fresh.apply([*crops[:200], *crops[220:]], [], 2)
     assert index.stats().collections["c"].codec == "fp16"
     query = unit_rows(random, 1, DIMENSION)
-    assert answered(index.search(query, 300, Filter("c"))[0]) == answered(fresh.search(query, 300, Filter("c"))[0])
+    assert answered(index.search(query, 310, Filter("c"))[0]) == answered(fresh.search(query, 310, Filter("c"))[0])
     for camera, one in fresh.camera_statistics("c").items():
         assert index.camera_statistics("c")[camera].mean.tobytes() == one.mean.tobytes()
 
@@ -254,6 +267,24 @@ def test_deaths_during_a_rewrite_are_carried_over(make: Make, monkeypatch: pytes
     cameras = {hit.sighting.id: hit.sighting.camera_id for hit in found.hits}
     assert cameras == {crop.id: "moved" if crop is crops[3] else "cam" for crop in crops if crop is not crops[4]}
     assert index.stats().collections["c"].crops == 39
+
+
+def test_a_snapshot_knows_what_was_dead_in_its_segments(tmp_path: Path) -> None:
+    crops = [dated(n, 0, fingerprint=n) for n in range(20)]
+    index = SegmentedIndex(8, tmp_path, EXACT, background=False)
+    index.apply(crops, [], 1)
+    index.snapshot()
+    index.apply([replace(crops[2], camera_id="moved")], [crops[1].id], 2)
+    index.snapshot()
+    stats, statistics = index.stats(), index.camera_statistics("c")
+    index.close()
+    again = SegmentedIndex.open(8, tmp_path, "", "", EXACT, background=False)
+    assert again.stats() == stats
+    assert (stats.collections["c"].crops, stats.collections["c"].dead) == (19, 2)
+    found = again.search(crops[1].embedding[None], 20, Filter("c"))[0]
+    assert {hit.sighting.id for hit in found.hits} == {crop.id for crop in crops} - {crops[1].id}
+    assert again.camera_statistics("c")["cam"].mean.tobytes() == statistics["cam"].mean.tobytes()
+    again.close()
 
 
 def test_a_snapshot_of_another_model_or_database_is_not_used(tmp_path: Path) -> None:
