@@ -198,7 +198,9 @@ def test_what_was_deleted_is_gone_from_the_files_two_snapshots_later(make: Make,
     index.apply([], [secret.id], 2)
     settle(index)
     index.snapshot()
+    assert index.snapshot_wanted  # the one before still names the old segment
     index.snapshot()
+    assert not index.snapshot_wanted
     assert not files_with(b"to be forgotten")
     assert not files_with(secret.embedding.tobytes())
     assert files_with(crops[0].embedding.tobytes())
