@@ -1,213 +1,199 @@
-"""Exact search beside bare FAISS in the same run: `python -m bench.exact_search`.
+"""Exact search beside a bare FAISS call of the same codec, in one run: `python -m bench.exact_search`.
 
-Prints a table and writes `bench/results/exact_search.json`. Bare FAISS is one index of the same codec with what a
-caller would pass it: nothing, or a selector made from a bitmap that is ready before the clock starts; with its default
-threads, and once with one. Ours is the whole search: filter, scan, exact scores, ties by id, every hit checked again
-and given with its columns. Both must find the same crops.
+Ours is the whole search: filter, scan, exact scores, ties by id, every hit checked again and given with its columns and
+its vector, from segments of a snapshot. Bare is one FAISS index with all vectors in memory, given nothing, or a
+selector made from a bitmap that is ready before the clock starts, on one thread, as FAISS scans for one query. Ours is
+measured with one thread and with as many as there are CPUs, among which it shares out the segments of a search. Queries
+are asked of both in turn. Recall@10 is measured for each against an exact scan of the vectors as given: what a codec
+rounds away is its only loss.
 """
 
-import argparse
-import json
 import os
-import platform
-import statistics
+import shutil
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from typing import Any, Final
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from index.contract import Filter, Sighting
+from bench.galleries import (
+    A_TENTH,
+    COLLECTION,
+    EVERYTHING,
+    Gallery,
+    bare_index,
+    camera_name,
+    crop_number,
+    open_index,
+    some_cameras,
+    write_index,
+)
+from bench.harness import Times, arguments, in_turn, print_table, step, timed_ms, write_report
+from index.codecs.recall import nearest_rows
+from index.contract import Filter
 from index.options import IndexOptions
 from index.segmented import SegmentedIndex
 
-RESULTS = Path(__file__).parent / "results" / "exact_search.json"
-BARE = {"fp32": "Flat", "fp16": "SQfp16"}
-"""By codec, what FAISS calls the same."""
-CAMERAS = 50
-SEARCHERS = 4
+TARGET: Final = 1.2
+CODECS: Final = ("fp32", "fp16", "sq8")
+K: Final = 10
 
-Search = Callable[[NDArray[np.float32]], Sequence[int]]
+Search = Callable[[NDArray[np.float32]], list[int]]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One way of searching, in both engines: each answers the numbers of the crops found, best first."""
+    """A search.
+
+    Attributes:
+        name: What it is called.
+        where: Its filter.
+        allowed: The crops that the filter leaves, shape (crops,); None for all.
+        nearest: The nearest of these to each query, shape (queries, K).
+    """
 
     name: str
-    ours: Search
-    bare: Search
+    where: Filter
+    allowed: NDArray[np.bool_] | None
+    nearest: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """Times of one case; `ratio` is ours over bare, below 1 where ours is faster."""
+class Comparison:
+    """One case of one codec. A ratio below 1 says that ours is faster."""
 
+    codec: str
+    threads: int
     case: str
-    ours_ms: float
-    ours_p95_ms: float
-    bare_ms: float
-    bare_p95_ms: float
+    ours: Times
+    bare: Times
     ratio: float
+    recall_ours: float
+    recall_bare: float
 
 
-def gallery(rows: int, dimension: int) -> NDArray[np.float32]:
-    """Unit vectors in clusters of about ten, as the crops of a vehicle are, shape (rows, dimension)."""
-    random = np.random.default_rng(0)
-    vehicles = random.standard_normal((max(rows // 10, 1), dimension), dtype=np.float32)
-    vectors = vehicles[random.integers(len(vehicles), size=rows)]
-    vectors += random.standard_normal(vectors.shape, dtype=np.float32) * np.float32(0.8)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
-
-
-def camera(number: int) -> str:
-    """Camera that saw a crop."""
-    return f"camera-{number % CAMERAS}"
-
-
-def fill(vectors: NDArray[np.float32], codec: str, folder: Path) -> tuple[SegmentedIndex, faiss.Index]:
-    """The same crops in both engines, ours in segments, both with vectors kept alike."""
-    ours = SegmentedIndex(vectors.shape[1], folder, IndexOptions(codec=codec), background=False)
-    bare = faiss.index_factory(vectors.shape[1], BARE[codec], faiss.METRIC_INNER_PRODUCT)
-    bare.train(vectors)
-    for start in range(0, len(vectors), 1000):
-        block = enumerate(vectors[start : start + 1000], start)
-        ours.apply([Sighting(UUID(int=number), "c", vector, camera(number)) for number, vector in block], [], start)
-        while ours.maintain():
-            pass
-    ours.snapshot()
-    while ours.maintain():
-        pass
-    bare.add(vectors)
-    return ours, bare
-
-
-def cases(ours: SegmentedIndex, bare: faiss.Index, k: int) -> list[Case]:
-    """Unfiltered, beside FAISS with its default threads and with one; one camera in ten; all cameras but one."""
-    some = frozenset(camera(number) for number in range(CAMERAS // 10))
-    one = frozenset({camera(3)})
-    cameras = np.array([camera(number) for number in range(bare.ntotal)])
-
-    def search_ours(where: Filter) -> Search:
-        return lambda query: [hit.sighting.id.int for hit in ours.search(query[None], k, where)[0].hits]
-
-    def search_bare(allowed: NDArray[np.bool_] | None) -> Search:
-        if allowed is None:
-            return lambda query: bare.search(query[None], k)[1][0].tolist()
-        bitmap = np.packbits(allowed, bitorder="little")
-
-        def search(query: NDArray[np.float32]) -> Sequence[int]:
-            selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bitmap))
-            return bare.search(query[None], k, params=faiss.SearchParameters(sel=selector))[1][0].tolist()
-
-        return search
-
-    def search_bare_on_one_thread(query: NDArray[np.float32]) -> Sequence[int]:
-        threads = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(1)
-        try:
-            return bare.search(query[None], k)[1][0].tolist()
-        finally:
-            faiss.omp_set_num_threads(threads)
-
-    everything = search_ours(Filter("c"))
+def cases(gallery: Gallery) -> list[Case]:
+    """No filter, a tenth of the cameras, all cameras but one."""
+    but_one = frozenset({camera_name(3)})
+    tenth = gallery.on_cameras(some_cameras())
+    rest = ~gallery.on_cameras(but_one)
     return [
-        Case("all crops", everything, search_bare(None)),
-        Case("all crops, FAISS on one thread", everything, search_bare_on_one_thread),
-        Case("5 of 50 cameras", search_ours(Filter("c", camera_ids=some)), search_bare(np.isin(cameras, list(some)))),
-        Case(
-            "all cameras but one",
-            search_ours(Filter("c", exclude_camera_ids=one)),
-            search_bare(~np.isin(cameras, list(one))),
-        ),
+        Case("all crops", EVERYTHING, None, nearest_rows(gallery.vectors, gallery.queries, K)),
+        Case("5 of 50 cameras", A_TENTH, tenth, nearest_of(gallery, tenth)),
+        Case("all cameras but one", Filter(COLLECTION, exclude_camera_ids=but_one), rest, nearest_of(gallery, rest)),
     ]
 
 
-def timed_ms(search: Search, query: NDArray[np.float32]) -> float:
-    """Milliseconds of one search."""
-    start = time.perf_counter()
-    search(query)
-    return 1e3 * (time.perf_counter() - start)
+def nearest_of(gallery: Gallery, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The nearest of some crops to each query."""
+    rows = np.flatnonzero(allowed)
+    return rows[nearest_rows(gallery.vectors[rows], gallery.queries, K)]
 
 
-def measure(case: Case, queries: NDArray[np.float32]) -> Measurement:
-    """Time a case query by query, the two engines in turn, so that both meet the same moods of the machine.
-
-    Raises:
-        AssertionError: The engines find different crops.
-    """
-    for query in queries[:3]:
-        if case.ours(query) != case.bare(query):
-            raise AssertionError(f"{case.name}: the engines find different crops")
-    ours, bare = zip(*[(timed_ms(case.ours, query), timed_ms(case.bare, query)) for query in queries], strict=True)
-    middle = statistics.median(ours), statistics.median(bare)
-    tail = float(np.quantile(ours, 0.95)), float(np.quantile(bare, 0.95))
-    return Measurement(case.name, middle[0], tail[0], middle[1], tail[1], middle[0] / middle[1])
+def ours(index: SegmentedIndex, where: Filter) -> Search:
+    """Our search."""
+    return lambda query: [crop_number(hit.sighting.id) for hit in index.search(query[None], K, where)[0].hits]
 
 
-def measure_together(case: Case, queries: NDArray[np.float32]) -> Measurement:
-    """Time a case with several searches at once: milliseconds per search that a caller waits."""
+def bare(index: Any, allowed: NDArray[np.bool_] | None) -> Search:  # noqa: ANN401 - FAISS has no types
+    """FAISS' search."""
+    if allowed is None:
+        return lambda query: index.search(query[None], K)[1][0].tolist()
+    bitmap = np.packbits(allowed, bitorder="little")
 
-    def waits(search: Search) -> list[float]:
-        with ThreadPoolExecutor(SEARCHERS) as pool:
-            return list(pool.map(lambda query: timed_ms(search, query), queries))
+    def search(query: NDArray[np.float32]) -> list[int]:
+        selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bitmap))
+        return index.search(query[None], K, params=faiss.SearchParameters(sel=selector))[1][0].tolist()
 
-    ours, bare = waits(case.ours), waits(case.bare)
-    middle = statistics.median(ours), statistics.median(bare)
-    tail = float(np.quantile(ours, 0.95)), float(np.quantile(bare, 0.95))
-    name = f"{case.name}, {SEARCHERS} searches at once"
-    return Measurement(name, middle[0], tail[0], middle[1], tail[1], middle[0] / middle[1])
+    return search
 
 
-def show(measurements: list[Measurement], title: str) -> None:
-    """Print the table."""
-    table = Table("search", "ours ms", "p95", "FAISS ms", "p95", "ratio", title=title)
-    for one in measurements:
-        times = (one.ours_ms, one.ours_p95_ms, one.bare_ms, one.bare_p95_ms, one.ratio)
-        table.add_row(one.case, *(f"{value:.2f}" for value in times))
-    for column in table.columns[1:]:
-        column.justify = "right"
-    Console().print(table)
+def recall(search: Search, queries: NDArray[np.float32], nearest: NDArray[np.int64]) -> float:
+    """Share of the nearest that are found."""
+    return float(np.mean([np.isin(rows, search(query)).mean() for query, rows in zip(queries, nearest, strict=True)]))
+
+
+def compare(codec: str, threads: int, case: Case, searches: tuple[Search, Search], gallery: Gallery) -> Comparison:
+    """Measure one case."""
+    times = in_turn({"ours": searches[0], "bare": searches[1]}, list(gallery.queries))
+    found = [recall(search, gallery.queries, case.nearest) for search in searches]
+    ratio = times["ours"].median_ms / times["bare"].median_ms
+    return Comparison(codec, threads, case.name, times["ours"], times["bare"], ratio, *found)
+
+
+def compare_together(codec: str, one: Case, searches: tuple[Search, Search], gallery: Gallery) -> Comparison:
+    """Measure one case with as many searches at once as there are CPUs: the milliseconds that each caller waits."""
+    at_once = os.cpu_count() or 1
+
+    def waits(search: Search) -> Times:
+        with ThreadPoolExecutor(at_once, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool:
+            return Times.of(list(pool.map(lambda query: timed_ms(lambda: search(query)), gallery.queries)))
+
+    times = [waits(search) for search in searches]
+    found = [recall(search, gallery.queries, one.nearest) for search in searches]
+    name = f"{one.name}, {at_once} at once"
+    return Comparison(codec, at_once, name, *times, times[0].median_ms / times[1].median_ms, *found)
+
+
+def compare_codec(codec: str, gallery: Gallery, all_cases: list[Case]) -> list[Comparison]:
+    """Measure one codec."""
+    folder = Path(tempfile.mkdtemp(prefix="clip-senet-bench-"))
+    found = []
+    try:
+        with step(f"{codec}: writing segments"):
+            write_index(gallery, folder, codec)
+        with step(f"{codec}: filling FAISS"):
+            other = bare_index(codec, gallery.vectors)
+        for threads in sorted({1, os.cpu_count() or 1}):
+            index = open_index(folder, gallery.vectors.shape[1], IndexOptions(codec=codec, threads=threads))
+            pairs = [(case, (ours(index, case.where), bare(other, case.allowed))) for case in all_cases]
+            with step(f"{codec}: searching with {threads} threads"):
+                found += [compare(codec, threads, case, searches, gallery) for case, searches in pairs]
+                if threads > 1:
+                    found.append(compare_together(codec, *pairs[0], gallery))
+            index.close()
+    finally:
+        shutil.rmtree(folder)
+    return found
 
 
 def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rows", type=int, default=100_000, help="crops in the gallery")
-    parser.add_argument("--dimension", type=int, default=512)
-    parser.add_argument("-k", type=int, default=10, help="crops asked for")
-    parser.add_argument("--queries", type=int, default=60)
-    parser.add_argument("--codec", choices=BARE, default="fp16")
+    """Measure, print and write; the exit status is 1 where an unfiltered search misses the target."""
+    parser = arguments(__doc__, 1_000_000)
+    parser.add_argument("--codec", action="append", choices=CODECS, help="may be repeated (default: all exact ones)")
     options = parser.parse_args()
-
-    vectors = gallery(options.rows, options.dimension)
-    queries = vectors[:: max(len(vectors) // options.queries, 1)][: options.queries].copy()
-    with tempfile.TemporaryDirectory() as folder:
-        ours, bare = fill(vectors, options.codec, Path(folder))
-        ways = cases(ours, bare, options.k)
-        measurements = [*(measure(case, queries) for case in ways), measure_together(ways[0], queries)]
-        ours.close()
-    title = f"top {options.k} of {options.rows:,} x {options.dimension} in {options.codec}, {os.cpu_count()} CPUs"
-    show(measurements, title)
-    RESULTS.parent.mkdir(exist_ok=True)
-    report = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cpus": os.cpu_count(), "processor": platform.machine(), "load": os.getloadavg()[0]},
-        "versions": {"python": platform.python_version(), "faiss": faiss.__version__, "numpy": np.__version__},
-        "options": vars(options),
-        "measurements": [asdict(one) for one in measurements],
-    }
-    RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    faiss.omp_set_num_threads(1)  # this thread's own number
+    with step(f"making up {options.size:,} crops"):
+        gallery = Gallery.made_up(options.size, options.dimension)
+    with step("finding the nearest of each query by an exact scan"):
+        all_cases = cases(gallery)
+    found = [one for codec in options.codec or CODECS for one in compare_codec(codec, gallery, all_cases)]
+    print_table(
+        f"top {K} of {options.size:,} x {options.dimension}",
+        ("codec", "threads", "search", "ours ms", "p95", "FAISS ms", "p95", "ratio", "recall ours", "recall FAISS"),
+        [
+            (
+                one.codec,
+                str(one.threads),
+                one.case,
+                one.ours.median_ms,
+                one.ours.p95_ms,
+                one.bare.median_ms,
+                one.bare.p95_ms,
+                one.ratio,
+                one.recall_ours,
+                one.recall_bare,
+            )
+            for one in found
+        ],
+    )
+    write_report("exact_search", options=vars(options), target_ratio=TARGET, comparisons=found)
+    raise SystemExit(any(one.ratio > TARGET for one in found if one.case == "all crops"))
 
 
 if __name__ == "__main__":
