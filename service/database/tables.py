@@ -57,11 +57,13 @@ class Collection(Base):
     """A gallery that is searched on its own. Its vectors all come from one model."""
 
     __tablename__ = "collections"
+    __table_args__ = (CheckConstraint("codec IN ('fp32', 'fp16', 'sq8', 'rabitq')", name="codec"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     model_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    codec: Mapped[str | None]
 
 
 class Camera(Base):
@@ -130,16 +132,23 @@ class Embedding(Base):
 class Change(Base):
     """One line of the change log. Numbers are given in commit order, so a cursor never skips a late commit.
 
-    A line outlives the crop that it names, so it refers to no other table.
+    A line names one crop, or says that every crop of the collection captured before a time was deleted. It outlives
+    what it names, so it refers to no other table. Lines that are old enough are trimmed.
     """
 
     __tablename__ = "changes"
+    __table_args__ = (
+        CheckConstraint(
+            "num_nonnulls(crop_id, expired_before) = 1 AND (deleted OR crop_id IS NOT NULL)", name="subject"
+        ),
+    )
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     collection_id: Mapped[UUID]
-    crop_id: Mapped[UUID]
+    crop_id: Mapped[UUID | None]
     deleted: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expired_before: Mapped[datetime | None]
 
 
 class AuditEntry(Base):

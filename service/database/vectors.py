@@ -33,11 +33,33 @@ def decode(data: bytes) -> NDArray[np.float32]:
     Raises:
         ValueError: The bytes are not a vector of unit length.
     """
-    embedding = np.frombuffer(data, dtype=STORED).astype(np.float32)
-    length = _length(embedding)
-    if not abs(length - 1.0) <= UNIT_TOLERANCE:
-        raise ValueError(f"The stored vector has length {length}, not 1.")
-    return (embedding / length).astype(np.float32)
+    embeddings, lengths = decode_many(np.frombuffer(data, dtype=STORED)[np.newaxis])
+    if not are_unit(lengths).all():
+        raise ValueError(f"The stored vector has length {lengths[0]}, not 1.")
+    embedding: NDArray[np.float32] = embeddings[0]
+    return embedding
+
+
+def decode_many(stored: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Embeddings as stored, to unit length.
+
+    Args:
+        stored: Shape (vectors, dimension), of dtype `STORED`.
+
+    Returns:
+        The embeddings, divided by their lengths, shape (vectors, dimension), float32, and the lengths that they had,
+        shape (vectors,). A length that is none of `are_unit` belongs to bytes that are no embedding.
+    """
+    vectors = stored.astype(np.float64)
+    lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        vectors /= lengths[:, np.newaxis]
+    return vectors.astype(np.float32), lengths
+
+
+def are_unit(lengths: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which lengths are near enough to 1 to be those of embeddings, shape (vectors,); not a number is not."""
+    return np.less_equal(np.abs(lengths - 1.0), UNIT_TOLERANCE)
 
 
 def _length(vector: NDArray[np.float32]) -> float:

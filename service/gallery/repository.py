@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, Select, Uuid, delete, func, literal, select
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, Uuid, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
@@ -193,6 +193,40 @@ class GalleryRepository:
         """Delete a crop and its embeddings; the crop as it was, None where there was none."""
         return await self._session.scalar(delete(Crop).where(Crop.id == crop_id).returning(Crop))
 
+    async def expire(self, collection_id: UUID, before: datetime) -> tuple[int, int]:
+        """Delete every crop of a collection captured before a time, with one line of the change log. Call it last.
+
+        The index forgets by that line whatever it holds from before the time. So the line must come after every crop
+        that is deleted and before every crop that stays. What is there now, possibly much, is deleted while others
+        write; what they have committed meanwhile, next to nothing, is deleted under the lock of the log.
+
+        Args:
+            collection_id: The collection.
+            before: The time, aware; itself not before. Crops without a time of capture stay.
+
+        Returns:
+            How many were deleted and the number of the line; `head` where none was and no line was written.
+        """
+        old = (Crop.collection_id == collection_id) & (Crop.captured_at < before)
+        deleted = await self._delete_all(old)
+        await self._lock_change_log()
+        deleted += await self._delete_all(old)
+        if not deleted:
+            return 0, await self.head()
+        line = insert(Change).values(
+            sequence=CHANGE_SEQUENCE.next_value(), collection_id=collection_id, deleted=True, expired_before=before
+        )
+        return deleted, (await self._session.scalars(line.returning(Change.sequence))).one()
+
+    async def _delete_all(self, which: ColumnElement[bool]) -> int:
+        result = await self._session.execute(
+            delete(Crop).where(which), execution_options={"synchronize_session": False}
+        )
+        return cast("CursorResult[Any]", result).rowcount
+
+    async def _lock_change_log(self) -> None:
+        await self._session.execute(select(func.pg_advisory_xact_lock(CHANGE_LOG_LOCK)))
+
     async def log_changes(self, collection_id: UUID, crop_ids: Iterable[UUID], *, deleted: bool) -> int:
         """Write a line of the change log for each crop. Call it last: from here to the commit, writers queue.
 
@@ -211,7 +245,7 @@ class GalleryRepository:
         ids = list(crop_ids)
         if not ids:
             return await self.head()
-        await self._session.execute(select(func.pg_advisory_xact_lock(CHANGE_LOG_LOCK)))
+        await self._lock_change_log()
         crop_id = func.unnest(literal(ids, ARRAY(Uuid))).column_valued("crop_id")
         lines = select(CHANGE_SEQUENCE.next_value(), literal(collection_id, Uuid), crop_id, literal(deleted))
         columns = ["sequence", "collection_id", "crop_id", "deleted"]
