@@ -4,17 +4,20 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from datetime import timedelta
 
-from index.segmented import SegmentedIndex
 from model.embedder import Embedder
+from service.change_log import ChangeLogKeeper
 from service.crops.store import FileCropStore
 from service.crops.sweep import sweep_orphans
+from service.database.engine import Database
 from service.database.opening import opened_database
 from service.embedding import EmbeddingQueue
 from service.embedding.prepare import CropPreparer
 from service.follower import Follower
+from service.follower_duties import Rhythm
 from service.imaging import DecodePool, ImageDecoder, ImageLimits, RenditionPool
+from service.index_store import SegmentStore
 from service.ops.readiness import probe_model
 from service.runtime import Runtime
 from service.settings import Settings
@@ -45,10 +48,12 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
             settings.torch_threads,
             settings.projection,
         )
-        make_index = partial(SegmentedIndex, embedder.dimension, settings.data_dir / "index")
-        follower = Follower(database, make_index, embedder.model_id, settings.follower_poll_s)
+        keeper = ChangeLogKeeper(database, timedelta(days=settings.change_log_days))
+        keeper.start()
+        stack.push_async_callback(keeper.stop)
+        follower = _follower(settings, database, embedder)
         await follower.start()
-        stack.push_async_callback(follower.stop)
+        stack.push_async_callback(follower.close)
         queue = EmbeddingQueue(embedder.embed, settings.batch_size, settings.queue_crops)
         queue.start()
         stack.push_async_callback(asyncio.to_thread, queue.stop)
@@ -66,3 +71,14 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         crops = follower.index.stats().crops
         logger.info("Ready: model %s, %d crops in the index, %s orphans swept", embedder.model_id, crops, swept)
         yield runtime
+
+
+def _follower(settings: Settings, database: Database, embedder: Embedder) -> Follower:
+    store = SegmentStore(settings.index_dir, embedder.dimension, embedder.model_id, settings.index_options)
+    rhythm = Rhythm(
+        poll_s=settings.follower_poll_s,
+        snapshot_s=settings.index_snapshot_s,
+        snapshot_changes=settings.index_snapshot_changes,
+        reconcile_s=settings.index_reconcile_s,
+    )
+    return Follower(database, store, embedder.model_id, rhythm)

@@ -1,13 +1,17 @@
 """Every setting of the service in one object; each can be given in the environment as CLIP_SENET_<NAME>."""
 
 import os
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from index.codecs import DEFAULT_CODEC, codec
+from index.options import IndexOptions
 
 PREFIX = "CLIP_SENET_"
 _OF_OTHER_COMMANDS = {"URL", "WEIGHTS_DIR"}
@@ -39,7 +43,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="Port to listen on; 0 takes a free one.")
-    data_dir: UserPath = Field(Path("data"), description="Folder of the embedded database and the stored crops.")
+    data_dir: UserPath = Field(
+        Path("data"), description="Folder of the embedded database, the stored crops and the index."
+    )
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; the embedded database where absent.")
     allow_unauthenticated_network: bool = Field(
         default=False, description="Serve on an address other than loopback although no key is asked for."
@@ -82,6 +88,27 @@ class Settings(BaseSettings):
     follower_poll_s: Annotated[float, Field(gt=0)] = Field(
         0.5, description="Seconds between looks at the change log when nothing wakes it."
     )
+    index_codec: str = Field(
+        DEFAULT_CODEC, description="How vectors are kept where the collection does not say: fp32, fp16, sq8 or rabitq."
+    )
+    index_segment_hours: Annotated[float, Field(gt=0)] = Field(
+        24.0, description="Hours of capture time that one segment of the index covers."
+    )
+    index_purge_s: Annotated[float, Field(gt=0)] = Field(
+        3600.0, description="How long after its deletion a crop's vector may stay in the index's files, in seconds."
+    )
+    index_snapshot_s: Annotated[float, Field(gt=0)] = Field(
+        300.0, description="Seconds between two snapshots of the index."
+    )
+    index_snapshot_changes: Annotated[int, Field(ge=1)] = Field(
+        100_000, description="Changes after which the index makes a snapshot sooner."
+    )
+    index_reconcile_s: Annotated[float, Field(gt=0)] = Field(
+        3600.0, description="Seconds between two comparisons of the index with the database."
+    )
+    change_log_days: Annotated[float, Field(gt=0)] = Field(
+        7.0, description="Days that changes are kept; an index that was away for longer is built anew."
+    )
     min_sequence_wait_s: Annotated[float, Field(gt=0)] = Field(
         2.0, description="How long a search waits for min_sequence."
     )
@@ -105,6 +132,25 @@ class Settings(BaseSettings):
                 advice = f"was {PREFIX}{nearest[0]} meant?" if nearest else "clip-senet serve --help lists them all"
                 raise ValueError(f"{PREFIX}{name} is no setting; {advice}")
         return values
+
+    @field_validator("index_codec")
+    @classmethod
+    def _require_codec(cls, name: str) -> str:
+        return codec(name).name
+
+    @cached_property
+    def index_dir(self) -> Path:
+        """Folder of the index's segments and snapshots."""
+        return self.data_dir / "index"
+
+    @cached_property
+    def index_options(self) -> IndexOptions:
+        """How the index keeps crops."""
+        return IndexOptions(
+            codec=self.index_codec,
+            span=timedelta(hours=self.index_segment_hours),
+            purge_after=timedelta(seconds=self.index_purge_s),
+        )
 
     @cached_property
     def crops_dir(self) -> Path:

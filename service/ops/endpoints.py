@@ -6,7 +6,7 @@ import service
 from service.errors import UnavailableError
 from service.openapi import problems
 from service.ops.readiness import faults
-from service.ops.schemas import Health, Readiness
+from service.ops.schemas import Health, IndexView, Readiness
 from service.runtime import CurrentRuntime
 
 router = APIRouter(tags=["operation"])
@@ -29,9 +29,11 @@ async def get_readiness(runtime: CurrentRuntime) -> Readiness:
             errors=[{"code": "not_ready", "field": part, "detail": fault} for part, fault in found.items()],
             retry_after_s=5,
         )
+    status = runtime.follower.status()
     return Readiness(
         model_id=runtime.embedder.model_id,
-        index_sequence=runtime.follower.sequence,
-        index_lag_s=round(runtime.follower.lag_s, 3),
+        index_sequence=status.sequence,
+        index_lag_s=round(status.lag_s, 3),
         crops=runtime.follower.index.stats().crops,
+        index=IndexView.model_validate(status),
     )

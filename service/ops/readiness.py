@@ -71,7 +71,7 @@ async def _check_database(runtime: Runtime) -> None:
 async def _check_index(runtime: Runtime) -> None:
     follower = runtime.follower
     if not follower.loaded:
-        raise UnavailableError("is not loaded from the database yet")
+        raise UnavailableError(f"is not loaded from the database yet: {follower.status().doubt or 'it is catching up'}")
     if not follower.ready:
         raise UnavailableError(f"cannot apply what follows change {follower.sequence}; the log says why")
     if follower.lag_s > LONGEST_LAG_S:

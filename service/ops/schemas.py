@@ -1,5 +1,6 @@
 """What the operational routes answer."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +14,22 @@ _READINESS_EXAMPLE: JsonDict = {
     "index_sequence": 1207,
     "index_lag_s": 0.231,
     "crops": 1189,
+    "index": {
+        "sequence": 1207,
+        "lag_changes": 0,
+        "lag_s": 0.231,
+        "snapshot_sequence": 1180,
+        "snapshot_age_s": 42.7,
+        "snapshot_problem": None,
+        "reconciled_age_s": 1312.5,
+        "drift": None,
+        "rebuild": {
+            "reason": "there is no snapshot to start from",
+            "finished_at": "2026-11-23T08:15:30Z",
+            "seconds": 0.4,
+            "crops": 1012,
+        },
+    },
 }
 
 
@@ -25,6 +42,64 @@ class Health(BaseModel):
     version: str = Field(description="Release of the service.")
 
 
+class TotalsView(BaseModel):
+    """What the crops of a collection add up to."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    crops: int
+    fingerprint: int = Field(description="Sum of the crops' fingerprints, modulo 2^64.")
+
+
+class CollectionDriftView(BaseModel):
+    """A collection in which index and database disagreed."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    collection: str
+    index: TotalsView
+    database: TotalsView
+
+
+class DriftView(BaseModel):
+    """A disagreement of index and database that was found. The index was built anew."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    found_at: datetime
+    sequence: int = Field(description="Change at which both were compared.")
+    collections: list[CollectionDriftView]
+
+
+class RebuildView(BaseModel):
+    """An index built from the database."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    reason: str
+    finished_at: datetime
+    seconds: float
+    crops: int
+
+
+class IndexView(BaseModel):
+    """How this process's index stands beside the database."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    sequence: int = Field(description="Change that the index has reached.")
+    lag_changes: int = Field(description="Changes between it and the newest when the log was last seen.")
+    lag_s: float = Field(description="Seconds since the index was last known to hold everything committed.")
+    snapshot_sequence: int = Field(description="Change at which a restart would begin; 0: it would build the index.")
+    snapshot_age_s: float | None = Field(description="Age of the last snapshot; null: none by this process.")
+    snapshot_problem: str | None = Field(description="Why the last attempt at a snapshot failed; null: it did not.")
+    reconciled_age_s: float | None = Field(
+        description="Seconds since the index was last compared with the database; null: not by this process."
+    )
+    drift: DriftView | None = Field(description="The last disagreement found; it stays after the index was rebuilt.")
+    rebuild: RebuildView | None = Field(description="The last time the index was built from the database.")
+
+
 class Readiness(BaseModel):
     """Every part works."""
 
@@ -35,3 +110,4 @@ class Readiness(BaseModel):
     index_sequence: int = Field(description="Change that the index has reached.")
     index_lag_s: float = Field(description="Seconds since the index was last known to hold everything committed.")
     crops: int = Field(description="Crops in the index.")
+    index: IndexView

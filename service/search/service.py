@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 import numpy as np
@@ -12,7 +13,7 @@ from fastapi import UploadFile
 from numpy.typing import NDArray
 from starlette.requests import Request
 
-from index.contract import Filter, VectorIndex
+from index.contract import Filter
 from index.recheck import allows
 from service.disconnect import unless_gone
 from service.embedding import Lane
@@ -61,8 +62,8 @@ async def search_by_image(runtime: Runtime, request: Request, form: SearchForm) 
         decoded = time.perf_counter()
         vector = await unless_gone(request, _query_vector(runtime, crops))
     embedded = time.perf_counter()
-    index = await _current_index(runtime, form.min_sequence)
-    ranking, records = await _rank_and_record(runtime, index, _query(runtime, form, vector), where, form)
+    await _wait_for_index(runtime, form.min_sequence)
+    ranking, records = await _rank_and_record(runtime, _query(runtime, form, vector), where, form)
     finished = time.perf_counter()
     return SearchAnswer(
         hits=_hit_views(request, ranking, records),
@@ -131,22 +132,21 @@ async def _query_vector(runtime: Runtime, crops: Sequence[PreparedCrop]) -> NDAr
     return unit
 
 
-async def _current_index(runtime: Runtime, min_sequence: int | None) -> VectorIndex:
-    """The index, as soon as it has what this process committed itself and what the client asks for."""
+async def _wait_for_index(runtime: Runtime, min_sequence: int | None) -> None:
+    """Wait until the index has what this process committed itself and what the client asks for."""
     follower = runtime.follower
     wanted = max(follower.committed, min_sequence or 0)
-    reached = await follower.wait_for(wanted, runtime.settings.min_sequence_wait_s)
-    index = follower.index
-    if reached:
-        return index
-    if min_sequence is not None and follower.sequence < min_sequence:
+    if await follower.wait_for(wanted, runtime.settings.min_sequence_wait_s):
+        return
+    if follower.loaded and min_sequence is not None and follower.sequence < min_sequence:
         raise IndexBehindError(
             f"The index has reached change {follower.sequence}, not yet {min_sequence}; try again.",
             retry_after_s=_RETRY_AFTER_S,
         )
-    raise UnavailableError(
-        "The index has not caught up with this process's own writes yet; try again.", retry_after_s=_RETRY_AFTER_S
-    )
+    if follower.loaded:
+        raise UnavailableError(
+            "The index has not caught up with this process's own writes yet; try again.", retry_after_s=_RETRY_AFTER_S
+        )
 
 
 def _query(runtime: Runtime, form: SearchForm, vector: NDArray[np.float32]) -> Query:
@@ -163,7 +163,7 @@ def _query(runtime: Runtime, form: SearchForm, vector: NDArray[np.float32]) -> Q
 
 
 async def _rank_and_record(
-    runtime: Runtime, index: VectorIndex, query: Query, where: Filter, form: SearchForm
+    runtime: Runtime, query: Query, where: Filter, form: SearchForm
 ) -> tuple[Ranking, Mapping[UUID, CropRecord]]:
     """Rank, read the crops from the truth and write the audit entry.
 
@@ -171,7 +171,7 @@ async def _rank_and_record(
     put on the list of the excluded and the search is done again, so that the next one takes its place.
     """
     while True:
-        ranking = await asyncio.to_thread(rank, index, query, where)
+        ranking = await runtime.follower.ask(partial(rank, query=query, where=where))
         shown = [group[0] for group in ranking.groups]
         ids = [entry.hit.sighting.id for entry in shown]
         async with runtime.database.transaction() as session:

@@ -5,9 +5,12 @@ import gc
 import random
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +20,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from index.contract import Filter, Sighting, VectorError
-from index.exact import ExactIndex
+from index.options import IndexOptions
+from index.segmented import SegmentedIndex
 from service.database.engine import Database
 from service.database.vectors import decode, encode
 from service.errors import UnavailableError
 from service.follower import Follower
+from service.follower_duties import Rhythm
 from service.follower_repository import FollowerRepository
+from service.follower_rows import sightings
 from service.gallery.repository import GalleryRepository, NewCrop
+from service.index_store import SegmentStore
 
 DIMENSION = 32
 MODEL_ID = "model-1"
@@ -33,22 +40,65 @@ Enrol = Callable[..., Awaitable[list[NewCrop]]]
 Remove = Callable[[AsyncSession, UUID], Awaitable[None]]
 
 
-@asynccontextmanager
-async def _following(database: Database, poll_s: float = 0.02, model_id: str = MODEL_ID) -> AsyncIterator[Follower]:
-    follower = Follower(database, partial(ExactIndex, DIMENSION), model_id, poll_s)
-    await follower.start()
-    try:
-        yield follower
-    finally:
-        await follower.stop()
+class Store(SegmentStore):
+    """Segments in a folder, of whatever kind of index a test wants."""
+
+    def __init__(self, folder: Path, model_id: str = MODEL_ID, kind: type[SegmentedIndex] = SegmentedIndex) -> None:
+        super().__init__(folder, DIMENSION, model_id, IndexOptions(codec="fp32", threads=1), kind)
+
+
+Follow = Callable[..., Follower]
+Following = Callable[..., AbstractAsyncContextManager[Follower]]
+
+
+def rhythm(poll_s: float = 0.02, **changes: Any) -> Rhythm:
+    """Nothing but following, unless a test says otherwise."""
+    return replace(Rhythm(poll_s, snapshot_s=3600, snapshot_changes=10**9, reconcile_s=3600), **changes)
+
+
+@pytest.fixture
+def follow(database: Database, tmp_path: Path) -> Follow:
+    """A follower, not started, each with a folder of its own unless one is given."""
+    numbers = count()
+
+    def make(
+        poll_s: float = 0.02,
+        *,
+        model_id: str = MODEL_ID,
+        folder: Path | None = None,
+        kind: type[SegmentedIndex] = SegmentedIndex,
+        **changes: Any,
+    ) -> Follower:
+        store = Store(folder or tmp_path / str(next(numbers)), model_id, kind)
+        return Follower(database, store, model_id, rhythm(poll_s, **changes))
+
+    return make
+
+
+@pytest.fixture
+def following(follow: Follow) -> Following:
+    """A follower that is started, and stopped at the end."""
+
+    @asynccontextmanager
+    async def run(*arguments: Any, **options: Any) -> AsyncIterator[Follower]:
+        follower = follow(*arguments, **options)
+        await follower.start()
+        try:
+            yield follower
+        finally:
+            await follower.close()
+
+    return run
 
 
 def _held(follower: Follower, *collections: str) -> dict[UUID, Sighting]:
     """Everything that an index holds, as its own searches answer it."""
-    query = np.zeros(DIMENSION, dtype=np.float32)
-    query[0] = 1
+    query = np.zeros((1, DIMENSION), dtype=np.float32)
+    query[0, 0] = 1
     hits = [
-        hit for name in collections or ("default",) for hit in follower.index.search(query, 10_000, Filter(name)).hits
+        hit
+        for name in collections or ("default",)
+        for hit in follower.index.search(query, 10_000, Filter(name))[0].hits
     ]
     held = {hit.sighting.id: hit.sighting for hit in hits}
     assert len(held) == len(hits)
@@ -57,8 +107,12 @@ def _held(follower: Follower, *collections: str) -> dict[UUID, Sighting]:
 
 async def _truth(database: Database) -> dict[UUID, Sighting]:
     async with database.reading() as session:
-        batches = FollowerRepository(session, MODEL_ID).sightings(1000)
-        return {sighting.id: sighting async for batch in batches for sighting in batch}
+        batches = FollowerRepository(session, MODEL_ID).crops(1000)
+        return {sighting.id: sighting async for rows in batches for sighting in sightings(rows, DIMENSION)}
+
+
+def _holds(follower: Follower, crop_id: UUID) -> bool:
+    return crop_id in _held(follower)
 
 
 async def _head(database: Database) -> int:
@@ -80,7 +134,7 @@ def _assert_same(held: dict[UUID, Sighting], truth: dict[UUID, Sighting]) -> Non
     assert held.keys() == truth.keys()
     for crop_id, sighting in truth.items():
         np.testing.assert_array_equal(held[crop_id].embedding, sighting.embedding)
-        for name in ("collection", "camera_id", "captured_at", "track", "vehicle_id", "attributes"):
+        for name in ("collection", "camera_id", "captured_at", "track", "vehicle_id", "attributes", "fingerprint"):
             assert getattr(held[crop_id], name) == getattr(sighting, name)
 
 
@@ -96,7 +150,7 @@ async def _forget(database: Database, crop_id: UUID) -> None:
         await session.execute(text("DELETE FROM changes WHERE crop_id = :id"), {"id": crop_id})
 
 
-async def test_the_first_load_has_every_column(database: Database, enrol: Enrol) -> None:
+async def test_the_first_load_has_every_column(database: Database, enrol: Enrol, following: Following) -> None:
     (crop,) = await enrol(
         database,
         collection="night",
@@ -109,7 +163,7 @@ async def test_the_first_load_has_every_column(database: Database, enrol: Enrol)
     )
     (trackless,) = await enrol(database, collection="night", session_id="s")
     (sessionless,) = await enrol(database, collection="night", track_id="17")
-    async with _following(database) as follower:
+    async with following() as follower:
         held = _held(follower, "night")
         sighting = held[crop.id]
         assert (sighting.collection, sighting.camera_id, sighting.captured_at) == ("night", "north", crop.captured_at)
@@ -123,24 +177,24 @@ async def test_the_first_load_has_every_column(database: Database, enrol: Enrol)
         assert follower.last_error is None
 
 
-async def test_it_knows_nothing_before_its_first_load(database: Database) -> None:
-    follower = Follower(database, partial(ExactIndex, DIMENSION), MODEL_ID, 0.02)
+async def test_it_knows_nothing_before_its_first_load(database: Database, follow: Follow) -> None:
+    follower = follow(0.02)
     assert not follower.ready
     assert not follower.loaded
     with pytest.raises(UnavailableError, match="not loaded"):
         _ = follower.index
     assert follower.lag_s == float("inf")
     assert not await follower.wait_for(1, 0.01)
-    await follower.stop()
+    await follower.close()
 
 
 async def test_a_load_in_many_batches_is_whole(
-    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch, following: Following
 ) -> None:
-    monkeypatch.setattr("service.follower.LOAD_BATCH", 7)
-    monkeypatch.setattr("service.follower.CHANGES_BATCH", 3)
+    monkeypatch.setattr("service.follower_index.LOAD_BATCH", 7)
+    monkeypatch.setattr("service.follower_index.CHANGES_BATCH", 3)
     await enrol(database, 50)
-    async with _following(database) as follower:
+    async with following() as follower:
         _assert_same(_held(follower), await _truth(database))
         await enrol(database, 50)
         await _level(follower, database)
@@ -150,16 +204,16 @@ async def test_a_load_in_many_batches_is_whole(
 async def test_a_load_holds_one_batch_at_a_time(database: Database, enrol: Enrol) -> None:
     await enrol(database, 20)
     async with database.reading() as session:
-        batches = FollowerRepository(session, MODEL_ID).sightings(6)
+        batches = FollowerRepository(session, MODEL_ID).crops(6)
         assert [len(batch) async for batch in batches] == [6, 6, 6, 2]
 
 
 async def test_what_is_committed_while_it_loads_is_neither_lost_nor_applied_twice(
-    database: Database, enrol: Enrol, remove: Remove
+    database: Database, enrol: Enrol, remove: Remove, follow: Follow
 ) -> None:
     first = await enrol(database, 10)
 
-    class Slow(ExactIndex):
+    class Slow(SegmentedIndex):
         """Lets a writer in between the snapshot and the end of the load."""
 
         def apply(self, *arguments: Any) -> None:
@@ -173,25 +227,27 @@ async def test_what_is_committed_while_it_loads_is_neither_lost_nor_applied_twic
         await _remove(database, remove, first[0].id)
 
     done, loop = asyncio.Event(), asyncio.get_running_loop()
-    follower = Follower(database, partial(Slow, DIMENSION), MODEL_ID, 0.02)
+    follower = follow(0.02, kind=Slow)
     await follower.start()
     await _level(follower, database)
     assert done.is_set()
     _assert_same(_held(follower), await _truth(database))
     assert len(_held(follower)) == 14
-    await follower.stop()
+    await follower.close()
 
 
-async def test_it_follows_without_being_woken(database: Database, enrol: Enrol, remove: Remove) -> None:
-    async with _following(database) as follower:
+async def test_it_follows_without_being_woken(
+    database: Database, enrol: Enrol, remove: Remove, following: Following
+) -> None:
+    async with following() as follower:
         crops = await enrol(database, 3)
         await _until(lambda: _held(follower).keys() == {crop.id for crop in crops})
         await _remove(database, remove, crops[1].id)
         await _until(lambda: _held(follower).keys() == {crops[0].id, crops[2].id})
 
 
-async def test_waking_spares_the_wait(database: Database, enrol: Enrol) -> None:
-    async with _following(database, poll_s=60) as follower:
+async def test_waking_spares_the_wait(database: Database, enrol: Enrol, following: Following) -> None:
+    async with following(poll_s=60) as follower:
         await enrol(database)
         head = await _head(database)
         assert follower.sequence < head
@@ -201,14 +257,16 @@ async def test_waking_spares_the_wait(database: Database, enrol: Enrol) -> None:
         assert await follower.wait_for(head + 1, 5)  # waiting wakes it as well
 
 
-async def test_waiting_for_what_never_comes_ends(database: Database) -> None:
-    async with _following(database) as follower:
+async def test_waiting_for_what_never_comes_ends(database: Database, following: Following) -> None:
+    async with following() as follower:
         assert not await follower.wait_for(1, 0.1)
         assert await follower.wait_for(0, 0.1)
 
 
-async def test_a_rolled_back_transaction_is_never_seen(database: Database, add: Add, enrol: Enrol) -> None:
-    async with _following(database) as follower:
+async def test_a_rolled_back_transaction_is_never_seen(
+    database: Database, add: Add, enrol: Enrol, following: Following
+) -> None:
+    async with following() as follower:
         async with database.transaction() as session:
             await add(session)
             await asyncio.sleep(0.1)
@@ -220,10 +278,10 @@ async def test_a_rolled_back_transaction_is_never_seen(database: Database, add: 
 
 
 async def test_an_id_deleted_and_inserted_again_is_held_as_it_is_now(
-    database: Database, enrol: Enrol, remove: Remove
+    database: Database, enrol: Enrol, remove: Remove, following: Following
 ) -> None:
     (crop,) = await enrol(database, camera_id="old")
-    async with _following(database, poll_s=60) as follower:
+    async with following(poll_s=60) as follower:
         await _remove(database, remove, crop.id)
         await enrol(database, id=crop.id, camera_id="new", collection="other")
         await _level(follower, database)
@@ -232,20 +290,22 @@ async def test_an_id_deleted_and_inserted_again_is_held_as_it_is_now(
         _assert_same(_held(follower, "default", "other"), await _truth(database))
 
 
-async def test_a_vector_of_another_model_never_gets_in(database: Database, enrol: Enrol) -> None:
+async def test_a_vector_of_another_model_never_gets_in(database: Database, enrol: Enrol, following: Following) -> None:
     await enrol(database, collection="foreign", model_id="model-2")
-    async with _following(database) as follower:
+    async with following() as follower:
         await enrol(database, collection="foreign", model_id="model-2")
         (own,) = await enrol(database)
         await _level(follower, database)
-        assert follower.index.count() == 1
+        assert follower.index.stats().crops == 1
         assert _held(follower).keys() == {own.id}
-    async with _following(database, model_id="model-2") as follower:
-        assert follower.index.count() == 2
-        assert follower.index.count("default") == 0
+    async with following(model_id="model-2") as follower:
+        assert follower.index.stats().crops == 2
+        assert "default" not in follower.index.stats().collections
 
 
-async def test_three_followers_and_concurrent_writers_converge(database: Database, add: Add, remove: Remove) -> None:
+async def test_three_followers_and_concurrent_writers_converge(
+    database: Database, add: Add, remove: Remove, following: Following
+) -> None:
     """Random enrolments, deletions, re-insertions, rollbacks by four writers; every index ends equal to the truth."""
     alive: list[NewCrop] = []
 
@@ -268,9 +328,9 @@ async def test_three_followers_and_concurrent_writers_converge(database: Databas
             if crop is None or again:
                 alive.extend(added)
 
-    async with _following(database) as one, _following(database, 0.005) as two:
+    async with following() as one, following(0.005) as two:
         writers = asyncio.gather(*(write(seed) for seed in range(4)))
-        async with _following(database, 0.05) as three:  # joins in the middle
+        async with following(0.05) as three:  # joins in the middle
             await writers
             truth = await _truth(database)
             assert truth.keys() == {crop.id for crop in alive}
@@ -279,14 +339,14 @@ async def test_three_followers_and_concurrent_writers_converge(database: Databas
                 await _level(follower, database)
                 assert follower.index.watermark == await _head(database)
                 _assert_same(_held(follower, "default", "other"), truth)
-    async with _following(database) as restarted:
+    async with following() as restarted:
         _assert_same(_held(restarted, "default", "other"), truth)
 
 
 async def test_a_row_that_cannot_be_applied_is_loud_and_not_stepped_over(
-    database: Database, enrol: Enrol, remove: Remove
+    database: Database, enrol: Enrol, remove: Remove, following: Following
 ) -> None:
-    async with _following(database) as follower:
+    async with following() as follower:
         before = follower.sequence
         (wrong,) = await enrol(database, embedding=np.array([0.6, 0.8], dtype=np.float32))
         (later,) = await enrol(database)
@@ -305,21 +365,21 @@ async def test_a_row_that_cannot_be_applied_is_loud_and_not_stepped_over(
         assert _held(follower).keys() == {later.id}
 
 
-async def test_a_broken_vector_stops_the_first_load(database: Database, enrol: Enrol) -> None:
+async def test_a_broken_vector_stops_the_first_load(database: Database, enrol: Enrol, follow: Follow) -> None:
     (crop,) = await enrol(database)
     async with database.transaction() as session:
         await session.execute(text("UPDATE embeddings SET vector = '\\x0000'"))
-    follower = Follower(database, partial(ExactIndex, DIMENSION), MODEL_ID, 0.02)
+    follower = follow(0.02)
     with pytest.raises(VectorError, match=str(crop.id)):
         await follower.start()
     assert not follower.ready
 
 
 async def test_an_outage_leaves_the_index_as_it_is_and_heals(
-    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch, following: Following
 ) -> None:
     (crop,) = await enrol(database)
-    async with _following(database) as follower:
+    async with following() as follower:
 
         @asynccontextmanager
         async def down() -> AsyncIterator[AsyncSession]:
@@ -341,8 +401,10 @@ async def test_an_outage_leaves_the_index_as_it_is_and_heals(
         await _until(lambda: follower.last_error is None and follower.lag_s < 1)
 
 
-async def test_connections_cut_by_the_server_do_not_end_it(database: Database, enrol: Enrol) -> None:
-    async with _following(database) as follower:
+async def test_connections_cut_by_the_server_do_not_end_it(
+    database: Database, enrol: Enrol, following: Following
+) -> None:
+    async with following() as follower:
         for _ in range(5):
             async with database.transaction() as session:
                 await session.execute(
@@ -353,15 +415,17 @@ async def test_connections_cut_by_the_server_do_not_end_it(database: Database, e
                 )
             (crop,) = await enrol(database)
             follower.wake()
-            await _until(lambda crop=crop: crop.id in _held(follower))
+            await _until(partial(_holds, follower, crop.id))
         assert follower.ready
 
 
-async def test_a_change_log_that_went_back_is_loaded_anew(database: Database, enrol: Enrol) -> None:
+async def test_a_change_log_that_went_back_is_loaded_anew(
+    database: Database, enrol: Enrol, following: Following
+) -> None:
     """A database restored from a backup: its log ends before the cursor, its rows are those of then."""
     (kept,) = await enrol(database)
     (lost,) = await enrol(database)
-    async with _following(database) as follower:
+    async with following() as follower:
         follower.note_commit(2)
         await _forget(database, lost.id)
         await _until(lambda: follower.ready and follower.sequence == 1)
@@ -375,60 +439,60 @@ async def test_a_change_log_that_went_back_is_loaded_anew(database: Database, en
 
 
 async def test_a_change_log_that_went_back_to_what_the_index_had_is_loaded_anew(
-    database: Database, enrol: Enrol
+    database: Database, enrol: Enrol, following: Following
 ) -> None:
     """What this process committed is lost before its follower saw it: the log ends at the cursor, yet went back."""
     await enrol(database)
-    async with _following(database) as follower:
+    async with following() as follower:
         follower.note_commit(2)
         await _until(lambda: follower.committed == 0)
         await _until(lambda: follower.ready and follower.sequence == 1)
 
 
 async def test_no_index_is_had_before_it_is_whole(
-    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch, follow: Follow
 ) -> None:
-    monkeypatch.setattr("service.follower.LOAD_BATCH", 2)
+    monkeypatch.setattr("service.follower_index.LOAD_BATCH", 2)
     had: list[tuple[bool, int]] = []
 
-    class Watched(ExactIndex):
+    class Watched(SegmentedIndex):
         def apply(self, *arguments: Any) -> None:
             had.append((follower.loaded, follower.sequence))
             super().apply(*arguments)
 
     *_, lost = await enrol(database, 6)
-    follower = Follower(database, partial(Watched, DIMENSION), MODEL_ID, 0.02)
+    follower = follow(0.02, kind=Watched)
     await follower.start()
-    first = follower.index
     await _forget(database, lost.id)
     await _until(lambda: follower.ready and follower.sequence == 5)
-    await follower.stop()
+    assert follower.index.stats().crops == 5
+    await follower.close()
     assert had == [(False, 0)] * (4 + 4)  # three batches and the watermark, each time
-    assert (first.count(), follower.index.count()) == (6, 5)
 
 
 async def test_a_load_that_is_cancelled_leaves_no_cursor_open(
-    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch
+    database: Database, enrol: Enrol, monkeypatch: pytest.MonkeyPatch, follow: Follow
 ) -> None:
     """It is closed before the session; one that is left open is warned of when it is collected."""
-    monkeypatch.setattr("service.follower.LOAD_BATCH", 2)
+    monkeypatch.setattr("service.follower_index.LOAD_BATCH", 2)
     entered, loop = asyncio.Event(), asyncio.get_running_loop()
-    streams, sightings = [], FollowerRepository.sightings
+    streams: list[Any] = []
+    crops = FollowerRepository.crops
 
-    def noted(truth: FollowerRepository, batch: int) -> AsyncGenerator[list[Sighting], None]:
-        streams.append(sightings(truth, batch))
+    def noted(truth: FollowerRepository, batch: int) -> AsyncGenerator[list[bytes], None]:
+        streams.append(crops(truth, batch))
         return streams[-1]
 
-    monkeypatch.setattr(FollowerRepository, "sightings", noted)
+    monkeypatch.setattr(FollowerRepository, "crops", noted)
 
-    class Slow(ExactIndex):
+    class Slow(SegmentedIndex):
         def apply(self, *arguments: Any) -> None:
             loop.call_soon_threadsafe(entered.set)
             asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), loop).result()
             super().apply(*arguments)
 
     await enrol(database, 6)
-    loading = asyncio.create_task(Follower(database, partial(Slow, DIMENSION), MODEL_ID, 0.02).start())
+    loading = asyncio.create_task(follow(0.02, kind=Slow).start())
     await entered.wait()
     loading.cancel()
     await asyncio.wait([loading])
@@ -444,22 +508,25 @@ async def test_a_load_that_is_cancelled_leaves_no_cursor_open(
     await database.ping()
 
 
-async def test_stopping_at_any_moment_ends(database: Database) -> None:
+async def test_stopping_at_any_moment_ends(database: Database, following: Following) -> None:
     """Also in the very moment in which it is woken."""
     async with asyncio.timeout(20):
         for turns in range(20):
-            async with _following(database, poll_s=60) as follower:
+            async with following(poll_s=60) as follower:
                 await asyncio.sleep(0.01)
                 follower.wake()
                 for _ in range(turns):
                     await asyncio.sleep(0)
 
 
-async def test_stopping_waits_for_the_step_that_is_being_applied(database: Database, enrol: Enrol) -> None:
-    entered, finished = asyncio.Event(), []
+async def test_stopping_waits_for_the_step_that_is_being_applied(
+    database: Database, enrol: Enrol, follow: Follow
+) -> None:
+    entered = asyncio.Event()
+    finished: list[int] = []
     loop = asyncio.get_running_loop()
 
-    class Slow(ExactIndex):
+    class Slow(SegmentedIndex):
         def apply(self, *arguments: Any) -> None:
             if follower.ready:
                 loop.call_soon_threadsafe(entered.set)
@@ -467,9 +534,9 @@ async def test_stopping_waits_for_the_step_that_is_being_applied(database: Datab
             super().apply(*arguments)
             finished.append(self.watermark)
 
-    follower = Follower(database, partial(Slow, DIMENSION), MODEL_ID, 0.01)
+    follower = follow(0.01, kind=Slow)
     await follower.start()
     await enrol(database)
     await asyncio.wait_for(entered.wait(), 5)
-    await follower.stop()
+    await follower.close()
     assert finished[-1] == 1

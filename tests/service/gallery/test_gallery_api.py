@@ -77,7 +77,7 @@ class TestDelete:
         assert (deleted.status_code, deleted.content) == (204, b"")
         hits = (await search_shared(1, collection="deletion")).json()["hits"]
         assert [hit["crop"]["id"] for hit in hits] == [second]
-        assert shared_client._transport.app.state.runtime.follower.index.count("deletion") == 1
+        assert shared_client._transport.app.state.runtime.follower.index.stats().collections["deletion"].crops == 1
         assert await ids_of(shared_client, collection="deletion") == [second]
         for method, path in [("GET", ""), ("GET", "/image"), ("DELETE", "")]:
             assert (await shared_client.request(method, f"/gallery/{first}{path}")).status_code == 404

@@ -22,6 +22,7 @@ from service.database.engine import Database
 from service.database.tables import Change, Collection, Embedding
 from service.errors import InvalidValueError, ModelMismatchError, UnavailableError
 from service.follower_repository import FollowerRepository
+from service.follower_rows import crop_id, sightings
 from service.gallery.repository import CHANGE_LOG_LOCK, CameraSummary, GalleryRepository, NewCrop
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -210,14 +211,16 @@ async def test_two_transactions_that_commit_out_of_order_lose_nothing(database: 
         for _ in range(10):
             async with database.reading() as session:
                 changes = await FollowerRepository(session, "model-1").changes_after(cursor, 100)
-            seen += [sighting.id for sighting in changes.upserts]
-            cursor = changes.last
+            if changes is not None:
+                seen += map(crop_id, changes.rows)
+                cursor = changes.last.sequence
             await asyncio.sleep(0.03)
     early = await asyncio.wait_for(quick, 5)
     async with database.reading() as session:
         changes = await FollowerRepository(session, "model-1").changes_after(cursor, 100)
+        assert changes is not None
         order = (await session.scalars(select(Change.crop_id).order_by(Change.sequence))).all()
-    seen += [sighting.id for sighting in changes.upserts]
+    seen += map(crop_id, changes.rows)
     assert sorted(seen) == sorted([late.id, early.id])
     assert order == [late.id, early.id]
 
@@ -366,8 +369,8 @@ async def test_attribute_filters_agree_with_the_index(database: Database, enrol:
     index = SegmentedIndex(32, tmp_path)
     async with database.reading() as session:
         gallery = GalleryRepository(session)
-        async for batch in FollowerRepository(session, "model-1").sightings(7):
-            index.apply(batch, (), 0)
+        async for rows in FollowerRepository(session, "model-1").crops(7):
+            index.apply(sightings(rows, 32), (), 0)
         matches = 0
         for value in SCALARS:
             where = Filter("default", attributes={"a": value})
@@ -391,8 +394,8 @@ async def test_filters_agree_with_the_index(database: Database, enrol: Enrol, tm
     index = SegmentedIndex(32, tmp_path)
     async with database.reading() as session:
         gallery = GalleryRepository(session)
-        async for batch in FollowerRepository(session, "model-1").sightings(1000):
-            index.apply(batch, (), 0)
+        async for rows in FollowerRepository(session, "model-1").crops(1000):
+            index.apply(sightings(rows, 32), (), 0)
         choices: dict[str, list[Any]] = {
             "camera_ids": [None, frozenset(), frozenset({"a", "b"})],
             "exclude_camera_ids": [frozenset(), frozenset({"b"})],

@@ -34,6 +34,10 @@ async def test_ready(client: httpx.AsyncClient, enroll: Post, runtime: Runtime) 
     assert answer.status_code == 200
     body = answer.json()
     assert body["index_lag_s"] < 5
+    index = body.pop("index")
+    assert (index["sequence"], index["lag_changes"], index["drift"]) == (sequence, 0, None)
+    assert index["lag_s"] < 5
+    assert index["rebuild"]["reason"] == "there is no snapshot to start from"
     assert {**body, "index_lag_s": 0} == {
         "status": "ready",
         "model_id": runtime.embedder.model_id,

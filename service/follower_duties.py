@@ -1,0 +1,140 @@
+"""What a follower does beside following, now and then: snapshots, and comparing the index with the database."""
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from service.errors import UnavailableError
+from service.follower_index import FollowerIndex
+from service.follower_repository import ORIGIN
+from service.follower_status import Drift, Rebuild, disagreements
+from service.index_store import IndexStore
+from service.lent_index import RetiredError
+from service.tasks import finished
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often a follower does what.
+
+    Attributes:
+        poll_s: Seconds between two looks at the log when nothing wakes it.
+        snapshot_s: Seconds between two snapshots, where anything changed.
+        snapshot_changes: So many changes after a snapshot another is made, however soon.
+        reconcile_s: Seconds between two comparisons of what the index holds with what the database holds.
+    """
+
+    poll_s: float
+    snapshot_s: float
+    snapshot_changes: int
+    reconcile_s: float
+
+
+class SnapshotDuty:
+    """Makes snapshots, and notes the line at which each stands.
+
+    Attributes:
+        line: Where the last one stands.
+        made_at: When it was made, by the monotonic clock; None where this process has made none.
+        problem: Why the last attempt failed; None where it did not.
+    """
+
+    def __init__(self, followed: FollowerIndex, store: IndexStore, rhythm: Rhythm) -> None:
+        self._followed = followed
+        self._store = store
+        self._rhythm = rhythm
+        self._tried_at = -math.inf
+        self._built: Rebuild | None = None
+        self.line = ORIGIN
+        self.made_at: float | None = None
+        self.problem: str | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for one."""
+        if self._followed.rebuild is not self._built:
+            self._built, self.line, self._tried_at = self._followed.rebuild, ORIGIN, -math.inf
+        if not self._followed.lend().index.snapshot_wanted:
+            return False
+        if time.monotonic() - self._tried_at >= self._rhythm.snapshot_s:
+            return True
+        behind = self._followed.line.sequence - self.line.sequence
+        return self.problem is None and behind >= self._rhythm.snapshot_changes
+
+    async def work(self) -> None:
+        """Make one, beside searches and following. Where it cannot be made, the index goes on without."""
+        self._tried_at = time.monotonic()
+        followed = self._followed
+        lent = followed.lend()
+        followed.passed = {followed.line.sequence: followed.line}  # it will stand here or at a later one
+        try:
+            sequence = await finished(lent.ask, lambda index: index.snapshot())
+            if followed.is_lent(lent):
+                line = followed.passed[sequence]
+                await finished(self._store.stands, line)
+                self.line, self.made_at, self.problem = line, time.monotonic(), None
+        except RetiredError:
+            return
+        except Exception as error:
+            logger.exception("No snapshot of the index could be made; it goes on without one")
+            self.problem = f"{type(error).__name__}: {error}"
+
+
+class ReconcileDuty:
+    """Compares what the index holds with what the database holds, both at the same change.
+
+    Attributes:
+        done_at: When it last did, by the monotonic clock; None where it has not.
+        drift: The last disagreement found.
+    """
+
+    def __init__(self, followed: FollowerIndex, rhythm: Rhythm) -> None:
+        self._followed = followed
+        self._rhythm = rhythm
+        self._tried_at = -math.inf
+        self._built: Rebuild | None = None
+        self.done_at: float | None = None
+        self.drift: Drift | None = None
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to; soon after a start from a snapshot, not soon after the index was built."""
+        if self._followed.rebuild is not self._built:
+            self._built, self._tried_at = self._followed.rebuild, time.monotonic()
+        return time.monotonic() - self._tried_at >= self._rhythm.reconcile_s
+
+    async def work(self) -> None:
+        """Compare. Where it cannot be done, the next time is soon enough.
+
+        Where the two differ, the index is wrong: it is lent to no search from then on, and a new one is built.
+        """
+        self._tried_at = time.monotonic()
+        try:
+            lent, held, truth = await self._followed.compare()
+        except UnavailableError as error:
+            logger.warning("The index could not be compared with the database: %s", error.detail)
+            return
+        except Exception:
+            logger.exception("The index could not be compared with the database")
+            return
+        self.done_at = time.monotonic()
+        found = disagreements(held.collections, truth)
+        if found and self._followed.is_lent(lent):
+            self.drift = Drift(datetime.now(UTC), held.watermark, found)
+            names = ", ".join(repr(one.collection) for one in found)
+            self._followed.withdraw(f"it held something else than the database in {names}")
+            for one in found:
+                logger.error(
+                    "The index is wrong and answers nothing until it is built anew: at change %d it holds %d crops of "
+                    "collection %r with fingerprint %016x, the database %d with %016x",
+                    held.watermark,
+                    one.index.crops,
+                    one.collection,
+                    one.index.fingerprint,
+                    one.database.crops,
+                    one.database.fingerprint,
+                )

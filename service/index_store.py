@@ -1,0 +1,103 @@
+"""Where a follower has its index from: what an earlier process left in the data folder, or an empty one."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from index.contract import VectorIndex
+from index.options import IndexOptions
+from index.segmented import SegmentedIndex
+from index.segments.files import write_atomically
+from service.follower_repository import Line
+
+KEPT_LINES = 64
+"""More than there are snapshots in a folder, whichever processes they are from."""
+
+
+class FollowedIndex(VectorIndex, Protocol):
+    """An index that a follower can fill and come back to."""
+
+    @property
+    def snapshot_wanted(self) -> bool:
+        """Whether there is anything that another snapshot would be good for."""
+
+    def snapshot(self) -> int:
+        """Make what it holds last; the watermark at which it did."""
+
+    def set_codec(self, collection: str, name: str) -> None:
+        """Choose how a collection's vectors are kept."""
+
+
+class IndexStore(Protocol):
+    """Makes the index of a process. One at a time: the one before is closed."""
+
+    def open(self, installation: UUID) -> tuple[FollowedIndex, Line] | None:
+        """What was left and the line at which it stands; None where nothing of this database can be used."""
+
+    def fresh(self, installation: UUID) -> FollowedIndex:
+        """An empty index. What was left is not come back to."""
+
+    def stands(self, line: Line) -> None:
+        """Note the line at which a snapshot was made. One that no line is known of is not come back to."""
+
+
+class SegmentStore:
+    """Segments in a folder.
+
+    A snapshot knows the number of its last change. That is not enough to go on from it: in a database restored from a
+    backup other changes come to have the same numbers. So the line itself is kept beside the snapshot, to be compared
+    with the one in the log.
+
+    Args:
+        folder: Where; several processes may be given the same.
+        dimension: Length of the embeddings.
+        model_id: The model that made the embeddings.
+        options: How crops are kept and searched.
+        kind: The class of the index.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        dimension: int,
+        model_id: str,
+        options: IndexOptions,
+        kind: type[SegmentedIndex] = SegmentedIndex,
+    ) -> None:
+        self._folder = folder
+        self._lines = folder / "lines"
+        self._dimension = dimension
+        self._model_id = model_id
+        # snapshots are asked for, so that none is made of which the line is not known
+        self._options = replace(options, snapshot_every=timedelta.max)
+        self._kind = kind
+
+    def open(self, installation: UUID) -> tuple[FollowedIndex, Line] | None:
+        """What was left; see `IndexStore.open`."""
+        index = self._kind.open(self._dimension, self._folder, self._model_id, str(installation), self._options)
+        try:
+            mark = self._path(index.watermark).read_bytes().decode("utf-8", "replace")
+        except OSError:
+            index.close()
+            return None
+        return index, Line(index.watermark, mark)
+
+    def fresh(self, installation: UUID) -> FollowedIndex:
+        """An empty index; see `IndexStore.fresh`."""
+        for path in self._lines.glob("*"):
+            path.unlink(missing_ok=True)
+        return self._kind(
+            self._dimension, self._folder, self._options, model_id=self._model_id, installation=str(installation)
+        )
+
+    def stands(self, line: Line) -> None:
+        """Note a line; see `IndexStore.stands`."""
+        self._lines.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._path(line.sequence), line.mark.encode())
+        for old in sorted(self._lines.glob("*.txt"))[:-KEPT_LINES]:
+            old.unlink(missing_ok=True)
+
+    def _path(self, sequence: int) -> Path:
+        return self._lines / f"{sequence:020d}.txt"
