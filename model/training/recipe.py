@@ -20,7 +20,7 @@ class RecipeError(ModelError):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Augmentation(_Part):
@@ -52,7 +52,8 @@ class Initial(_Part):
     """What the network starts from before the first step; a part that nothing is named for starts random.
 
     Attributes:
-        network: A checkpoint of this project, of the same preset but for its name: all parts.
+        network: All parts: "rendered" or "starter", which come with the package, or path of a checkpoint of this
+            project; of the same preset but for its name.
         appearance: Name of published weights ("resnext101_ibn_a", "efficientnet-lite0") or path of their file.
         semantic: Name of published weights ("tinyclip-vit-40m-32") or path of their file.
     """
@@ -73,7 +74,7 @@ class DiscriminantStart(_Part):
 
     Attributes:
         shrinkage: Added to the within-vehicle scatter's diagonal, as a multiple of its mean eigenvalue.
-        semantic_gain: Factor on the untrained semantic branch's share of T at the start.
+        semantic_gain: Factor on the semantic branch's share of T at the start.
     """
 
     shrinkage: Positive = 1.3

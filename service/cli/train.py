@@ -43,7 +43,8 @@ def train(
         ),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Another seed than the recipe's, to see how much is chance.")
+        int | None,
+        typer.Option(min=0, max=2**32 - 1, help="Another seed than the recipe's, to see how much is chance."),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves torch's default.")] = 0,
     keep: Annotated[

@@ -155,3 +155,9 @@ def test_a_number_of_devices_is_a_number(tmp_path: Path, data: Path) -> None:
     result = run("--data", data, "--out", tmp_path / "out", "--devices", "many")
     assert result.exit_code == 2
     assert "neither auto nor a number" in result.stderr
+
+
+def test_a_seed_is_one_that_a_recipe_could_have(tmp_path: Path, data: Path) -> None:
+    result = run("--data", data, "--out", tmp_path / "out", "--seed", 2**32)
+    assert result.exit_code == 2
+    assert "--seed" in result.stderr
