@@ -105,8 +105,9 @@ def _attempt(client: httpx.Client, url: str, part: Path, on_progress: OnProgress
     if begun and begun.validator and here:
         headers |= {"Range": f"bytes={here}-", "If-Range": begun.validator}
     with client.stream("GET", url, headers=headers) as response:
-        if url.startswith("https:") and response.url.scheme != "https":
-            raise TransferError(f"{url} leads to {response.url}, which is not encrypted: it is not fetched.")
+        plain = next((hop.url for hop in (*response.history, response) if hop.url.scheme != "https"), None)
+        if url.startswith("https:") and plain:
+            raise TransferError(f"{url} leads to {plain}, which is not encrypted: it is not fetched.")
         if response.status_code == _PARTIAL and begun and _continues(response, here, begun):
             size = begun.size
         elif response.status_code == _OK:

@@ -247,17 +247,20 @@ class TestRefusals:
             fetch(server, part)
         assert part.read_bytes() == CONTENT[:100_000]
 
+    @pytest.mark.parametrize("path", ["file.pt", "and-back.pt"])
     def test_an_address_that_leads_out_of_encryption(
-        self, server: FileServer, part: Path, monkeypatch: pytest.MonkeyPatch
+        self, part: Path, monkeypatch: pytest.MonkeyPatch, path: str
     ) -> None:
         def answer(request: httpx.Request) -> httpx.Response:
-            if request.url.scheme == "https":
-                return httpx.Response(302, headers={"Location": server.url()})
+            if request.url.host == "release.example":
+                return httpx.Response(302, headers={"Location": f"http://plain.example/{path}"})
+            if request.url.path == "/and-back.pt":
+                return httpx.Response(302, headers={"Location": "https://other.example/file.pt"})
             return httpx.Response(200, content=CONTENT)
 
         client = httpx.Client(transport=httpx.MockTransport(answer), follow_redirects=True)
         monkeypatch.setattr(module, "_client", lambda: client)
-        with pytest.raises(TransferError, match="not encrypted"):
+        with pytest.raises(TransferError, match=r"leads to http://plain\.example/.*, which is not encrypted"):
             download("https://release.example/file.pt", part, lambda *_: None)
         assert not part.exists()
 
