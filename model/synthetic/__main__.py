@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 
 from model.synthetic.camera import FACINGS
 from model.synthetic.generation import generate, plan
-from model.synthetic.veri_layout import arrange_as_veri776
+from model.synthetic.veri_layout import arrange_as_veri776, refuse_arranged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recording = {"queries": options.queries, "facings": options.facing or None, "passes": options.passes}
     try:
         crops = len(plan(options.identities, options.cameras, options.seed, **recording))
+        if options.layout == "veri776":
+            refuse_arranged(options.out)
         started = time.perf_counter()
         columns = (
             TextColumn("{task.description}"),

@@ -16,8 +16,21 @@ if TYPE_CHECKING:
     from model.synthetic.generation import Row
 
 _FRAMES_PER_SECOND: Final = 25
+_PARTS: Final = ("train", "query", "test")
 TEST_SHARE: Final = 4
 """One vehicle in so many is tested, the others are learned from; VeRi-776 has 576 and 200."""
+
+
+def refuse_arranged(folder: Path) -> None:
+    """See, before anything is rendered, that `arrange_as_veri776` will find nothing in its way.
+
+    Raises:
+        FileExistsError: A folder or list of that layout is there.
+    """
+    for part in _PARTS:
+        for path in (folder / f"image_{part}", folder / f"name_{part}.txt"):
+            if path.exists():
+                raise FileExistsError(f"{folder} holds {path.name} already: choose an empty folder")
 
 
 def arrange_as_veri776(folder: Path, rows: Sequence[Row]) -> None:
@@ -30,7 +43,7 @@ def arrange_as_veri776(folder: Path, rows: Sequence[Row]) -> None:
         folder: A folder of `generate`.
         rows: Its manifest.
     """
-    lists: dict[str, list[str]] = {"train": [], "query": [], "test": []}
+    lists: dict[str, list[str]] = {part: [] for part in _PARTS}
     for part in lists:
         (folder / f"image_{part}").mkdir()
     asked: set[tuple[str, str]] = set()

@@ -1,8 +1,11 @@
 from pathlib import Path
 
+import pytest
+
 from model.datasets import open_dataset
+from model.synthetic.__main__ import main
 from model.synthetic.generation import MANIFEST, plan, write_manifest
-from model.synthetic.veri_layout import arrange_as_veri776
+from model.synthetic.veri_layout import arrange_as_veri776, refuse_arranged
 
 
 def recording(folder: Path) -> Path:
@@ -46,3 +49,14 @@ def test_nothing_else_is_left(tmp_path: Path) -> None:
     left = {path.name for path in recording(tmp_path).iterdir()}
     parts = ("train", "query", "test")
     assert left == {f"image_{part}" for part in parts} | {f"name_{part}.txt" for part in parts}
+
+
+def test_a_folder_in_this_layout_is_refused_before_anything_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse_arranged(tmp_path)
+    recording(tmp_path)
+    monkeypatch.setattr("model.synthetic.__main__.generate", lambda *_, **__: pytest.fail("rendered"))
+    status = main(["--out", str(tmp_path), "--identities", "8", "--cameras", "4", "--layout", "veri776"])
+    assert status == 2
+    assert "image_train already: choose an empty folder" in "".join(capsys.readouterr().err.split("\n"))
