@@ -22,8 +22,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from model.embedder import Embedder, starter_weights
-from model.weights import load_checkpoint
+from model.embedder import Embedder
+from model.weights import load_checkpoint, shipped_weights
 
 RESULTS = Path(__file__).parent / "results" / "embedding.json"
 TARGET = 1.3
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, action="append", help="CPU threads; may be repeated (default: 1 and 2)")
     options = parser.parse_args()
 
-    weights = options.weights or starter_weights()
+    weights = options.weights or shipped_weights("starter")
     embedder = Embedder.load(weights, device="cpu")
     size = embedder.image_size
     crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +14,7 @@ from model.errors import DeviceError, EmbeddingError, InputError, WeightsError
 from model.network import CLIPSENet
 from model.preprocessing import RESIZE, resize_crop, to_images
 from model.projection import Projection
-from model.weights import load_checkpoint
+from model.weights import load_checkpoint, shipped_weights
 
 _UNIT_TOLERANCE = 1e-3
 
@@ -90,7 +89,7 @@ class Embedder:
                 projection is of other weights.
             DeviceError: There is no such device.
         """
-        path = weights or starter_weights()
+        path = weights or shipped_weights("starter")
         chosen = _device(device)
         network, stored = load_checkpoint(path)
         if preset is not None and preset != stored.name:
@@ -144,20 +143,6 @@ class Embedder:
                 "the device fails."
             )
         return embeddings if self._projection is None else self._projection.apply(embeddings)
-
-
-def starter_weights() -> Path:
-    """Path of the weights that come with the package.
-
-    Raises:
-        WeightsError: The package was built without them.
-    """
-    path = Path(str(files("model.weights") / "starter.safetensors"))
-    if not path.is_file():
-        raise WeightsError(
-            "The package holds no starter weights: give a weights file, or train them (see model/training)."
-        )
-    return path
 
 
 def _device(name: str) -> torch.device:

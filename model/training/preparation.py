@@ -10,7 +10,7 @@ from model.training.data import TrainingCrops
 from model.training.errors import TrainingError
 from model.training.recipe import Initial, Recipe
 from model.training.start import start_discriminant
-from model.weights import WeightsStore, load_checkpoint, load_initial
+from model.weights import SHIPPED, WeightsStore, load_checkpoint, load_initial, shipped_weights
 from model.weights.state import load_exactly
 
 
@@ -49,7 +49,8 @@ def build_classifier(recipe: Recipe, network: CLIPSENet, crops: TrainingCrops) -
 
 
 def _load_network(network: CLIPSENet, source: str) -> None:
-    other, preset = load_checkpoint(Path(source))
+    path = shipped_weights(source) if source in SHIPPED else Path(source)
+    other, preset = load_checkpoint(path)
     wanted = network.preset
     fields = [name for name in Preset.model_fields if name != "name" and getattr(preset, name) != getattr(wanted, name)]
     if fields:
@@ -57,4 +58,4 @@ def _load_network(network: CLIPSENet, source: str) -> None:
             f"{source} holds weights of preset {preset.name}, which differs from {wanted.name} in {', '.join(fields)}: "
             "choose a checkpoint or preset that fits."
         )
-    load_exactly(network, other.state_dict(), source=Path(source))
+    load_exactly(network, other.state_dict(), source=path)

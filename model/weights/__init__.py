@@ -5,10 +5,12 @@ from model.weights.checkpoint import as_stored, load_checkpoint, read_metadata, 
 from model.weights.fetching import fetch
 from model.weights.initial import load_initial
 from model.weights.registry import Part, Release, find_release, releases
+from model.weights.shipped import SHIPPED, shipped_weights
 from model.weights.store import WeightsStore, default_store
 from model.weights.tinyclip import load_tinyclip
 
 __all__ = [
+    "SHIPPED",
     "Part",
     "Release",
     "WeightsStore",
@@ -25,4 +27,5 @@ __all__ = [
     "read_metadata",
     "releases",
     "save_checkpoint",
+    "shipped_weights",
 ]

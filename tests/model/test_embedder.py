@@ -17,7 +17,7 @@ from model.network import CLIPSENet
 from model.network.normalize import Normalize
 from model.presets import Preset
 from model.projection import Projection, ProjectionFit
-from model.weights import load_checkpoint, save_checkpoint
+from model.weights import load_checkpoint, save_checkpoint, shipped
 
 MakePreset = Callable[..., Preset]
 
@@ -190,12 +190,12 @@ class TestLoad:
             torch.set_num_threads(before)
 
     def test_a_package_without_starter_weights_says_so(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(module, "files", lambda _package: tmp_path)
+        monkeypatch.setattr(shipped, "files", lambda _package: tmp_path)
         with pytest.raises(WeightsError, match="holds no starter weights: give a weights file, or train them"):
             Embedder.load()
 
     def test_starter_weights_are_taken_where_none_are_given(
         self, monkeypatch: pytest.MonkeyPatch, weights: Path, embedder: Embedder
     ) -> None:
-        monkeypatch.setattr(module, "files", lambda _package: weights.parent)
+        monkeypatch.setattr(shipped, "files", lambda _package: weights.parent)
         assert Embedder.load(preset="starter").model_id == embedder.model_id

@@ -9,17 +9,17 @@ import pytest
 from PIL import Image
 
 from model.datasets import open_dataset
-from model.embedder import Embedder, starter_weights
+from model.embedder import Embedder
 from model.evaluation import Evaluation, ImageNetCnn, evaluate
 from model.training import Recipe, load_recipe
-from model.weights import load_checkpoint, read_metadata
+from model.weights import load_checkpoint, read_metadata, shipped_weights
 
 STORED = Path(__file__).with_name("starter_embedding.json")
 
 
 @pytest.fixture(scope="module")
 def card() -> str:
-    return starter_weights().with_suffix(".md").read_text(encoding="utf-8")
+    return shipped_weights("starter").with_suffix(".md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +44,28 @@ def rows(card: str, model: str) -> dict[str, dict[str, float]]:
 
 
 def test_size_is_within_what_a_repository_and_two_cores_bear() -> None:
-    assert starter_weights().stat().st_size <= 40e6
-    network, preset = load_checkpoint(starter_weights())
+    assert shipped_weights("starter").stat().st_size <= 40e6
+    network, preset = load_checkpoint(shipped_weights("starter"))
     assert sum(parameter.numel() for parameter in network.parameters()) <= 25e6
     assert 256 <= preset.embedding_dim <= 512
 
 
 def test_header_says_how_they_were_made() -> None:
-    header = read_metadata(starter_weights())
+    header = read_metadata(shipped_weights("starter"))
     assert Recipe.model_validate_json(header["recipe"]) == load_recipe("starter"), "train again, or restore the recipe"
     assert (header["train"], header["val"]) == ("two-camera train", "two-camera val")
 
 
+def test_header_says_how_the_weights_that_they_started_from_were_made() -> None:
+    header = read_metadata(shipped_weights("rendered"))
+    assert Recipe.model_validate_json(header["recipe"]) == load_recipe("rendered"), "train again, or restore the recipe"
+    assert (header["train"], header["val"]) == ("rendered train", "rendered val")
+    assert shipped_weights("rendered").stat().st_size <= 40e6
+
+
 def test_the_card_names_these_weights_and_states_the_headers_figures(card: str, embedder: Embedder) -> None:
     assert f"`{embedder.model_id}`" in card
-    figures = json.loads(read_metadata(starter_weights())["figures"])
+    figures = json.loads(read_metadata(shipped_weights("starter"))["figures"])
     stated = rows(card, "starter")
     assert stated.keys() == figures.keys()
     for kind, row in figures.items():
