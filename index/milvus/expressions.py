@@ -8,18 +8,10 @@ from index.contract import Filter, Track
 from index.milvus.words import term, word
 from index.times import microseconds
 
-ALIVE: Final = 2**63 - 1
-"""What `died` holds for a row that no batch has replaced or deleted."""
-
 NO_TIME: Final = -(2**62)
 """What `time` holds for a crop without captured_at: before every time that can be named."""
 
 _EARLIEST: Final = microseconds(datetime.min.replace(tzinfo=UTC))
-
-
-def at(batch: int) -> str:
-    """Rows that hold a crop as a batch left it."""
-    return f"born <= {batch} and died > {batch}"
 
 
 def captured_before(time: int) -> str:
@@ -27,9 +19,19 @@ def captured_before(time: int) -> str:
     return f"time >= {_EARLIEST} and time < {time}"
 
 
+def not_captured_before(time: int) -> str:
+    """All other rows."""
+    return f"time < {_EARLIEST} or time >= {time}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words as a list in an expression."""
+    return "[" + ", ".join(f'"{one}"' for one in sorted(words)) + "]"
+
+
 def one_of(field: str, words: Iterable[str]) -> str:
     """Rows whose field is one of the words."""
-    return f"{field} in {_listed(words)}"
+    return f"{field} in {listed(words)}"
 
 
 def matching(where: Filter) -> list[str] | None:
@@ -46,9 +48,9 @@ def matching(where: Filter) -> list[str] | None:
     }
     return [
         *(one_of(field, words) for field, words in allowed.items() if words is not None),
-        *(f"{field} not in {_listed(words)}" for field, words in excluded.items() if words),
+        *(f"{field} not in {listed(words)}" for field, words in excluded.items() if words),
         *_window(where),
-        *([f"array_contains_all(terms, {_listed(filter(None, wanted))})"] if wanted else []),
+        *([f"array_contains_all(terms, {listed(filter(None, wanted))})"] if wanted else []),
     ]
 
 
@@ -66,7 +68,3 @@ def _window(where: Filter) -> list[str]:
     start = _EARLIEST if where.captured_from is None else microseconds(where.captured_from)
     end = [] if where.captured_to is None else [f"time < {microseconds(where.captured_to)}"]
     return [f"time >= {start}", *end]
-
-
-def _listed(words: Iterable[str]) -> str:
-    return "[" + ", ".join(f'"{one}"' for one in sorted(words)) + "]"

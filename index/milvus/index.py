@@ -1,5 +1,6 @@
 """The `VectorIndex` on a Milvus server, shared by every process of an installation."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from index.changes import checked_batch
 from index.contract import CameraStatistics, CollectionStats, Filter, Hit, Hits, IndexStats, Sighting
 from index.errors import IndexUnavailableError
 from index.milvus.connection import CollectionGoneError, Connection
-from index.milvus.expressions import at, matching
+from index.milvus.expressions import matching
 from index.milvus.purging import PurgeSchedule
 from index.milvus.schemas import Kind, Names, prefix_of
 from index.milvus.search import Gallery
 from index.milvus.state import Moment, State
-from index.milvus.sums import SumsTable
+from index.milvus.words import word
 from index.milvus.writing import Writer
 from index.recheck import checked_hits
 from index.vectors import checked_queries
@@ -28,6 +29,7 @@ from index.vectors import checked_queries
 Result = TypeVar("Result")
 
 _ATTEMPTS: Final = 3
+_MOST_WAITING: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class MilvusOptions:
 
     kind: Kind = "HNSW"
     exact_below: int = 1000
-    purge_after: timedelta = timedelta(minutes=5)
+    purge_after: timedelta = timedelta(seconds=30)
     timeout_s: float = 10.0
 
 
@@ -90,10 +92,10 @@ class MilvusIndex:
         self._prefix = prefix_of(installation, model_id)
         self._purging = PurgeSchedule(options.purge_after)
         self._connection = Connection(url, options.timeout_s)
-        self._writers: dict[int, Writer] = {}
+        self._known_writer: tuple[int, Writer | None] = 0, None
         with writing():
             self._state = State(self._connection, self._prefix)
-            self._writer(self._state.read())
+            self._writer(self._state.read()).create()
 
     @property
     def dimension(self) -> int:
@@ -123,32 +125,30 @@ class MilvusIndex:
             if watermark < moment.watermark:
                 raise ValueError(f"watermark {watermark} is behind {moment.watermark}, which the index has reached")
             writer = self._writer(moment)
-            if moment.begun > moment.batch:
-                writer.recover(moment.batch)
-            self._purge(writer, moment)
+            self._make_room(writer, moment)
             rows = writer.rows_of(batch, max(moment.batch, moment.begun) + 1)
-            number = self._state.begin(moment)
-            writer.write(batch, rows, moment.batch, number)
-            self._state.publish(moment, number, watermark)
-            self._purging.published(number)
+            begun = self._state.begin(moment)
+            if moment.begun > moment.batch:
+                writer.recover(moment.batch, range(moment.batch + 1, moment.begun + 1), begun.begun)
+            writer.write(batch, rows, moment.batch, begun.begun)
+            self._state.publish(begun, watermark)
+            self._purging.published(begun.begun)
 
     def maintain(self) -> None:
         """Delete what died long enough ago. `apply` does so too; this is for times when nothing changes."""
         with self._lock, self._shared_lock():
             moment = self._state.read()
-            self._purge(self._writer(moment), moment)
+            self._purge(self._writer(moment), moment.batch)
 
     def reset(self) -> None:
         """Forget everything and stand at watermark 0, so that the index can be built anew."""
         with self._lock, self._shared_lock():
             fresh = self._state.renew(self._state.read())
             self._purging = PurgeSchedule(self._options.purge_after)
-            self._writer(fresh)
-            kept = Names(self._prefix, fresh.epoch)
             for name in self._connection.collections():
-                ours = name.startswith(self._prefix) and name != Names.state_of(self._prefix)
-                if ours and name != kept.sums:
+                if name.startswith(f"{self._prefix}_") and name != Names.state_of(self._prefix):
                     self._connection.drop(name)
+            self._writer(fresh).create()
 
     def search(self, queries: NDArray[np.float32], k: int, where: Filter) -> list[Hits]:
         """The k nearest of each query; see `VectorIndex.search`."""
@@ -161,7 +161,7 @@ class MilvusIndex:
         """Statistics of each camera of a collection, over the crops held now."""
 
         def look(moment: Moment) -> Mapping[str, CameraStatistics]:
-            cameras = self._sums(moment).cameras(collection, moment.batch)
+            cameras = self._writer(moment).sums.cameras(collection, moment.batch)
             return {name: entry.sums.statistics() for name, entry in cameras.items()}
 
         return self._at_a_moment(look)
@@ -179,7 +179,7 @@ class MilvusIndex:
         conditions = matching(where)
         candidates, answers = 0, [(list[Hit](), True) for _ in queries]
         if conditions is not None and self._connection.exists(name):
-            expression = " and ".join([at(moment.batch), *conditions])
+            expression = " and ".join([self._living(moment, where.collection), *conditions])
             candidates = self._connection.count(name, expression)
             if candidates:
                 gallery = Gallery(self._connection, name, expression, self._options.kind)
@@ -198,9 +198,9 @@ class MilvusIndex:
     def _stats(self, moment: Moment) -> IndexStats:
         names = Names(self._prefix, moment.epoch)
         collections = {}
-        for collection, (_, fingerprint) in self._sums(moment).totals(moment.batch).items():
+        for collection, (_, fingerprint) in self._writer(moment).sums.totals(moment.batch).items():
             gallery = names.gallery(collection)
-            crops = self._connection.count(gallery, at(moment.batch))
+            crops = self._connection.count(gallery, self._living(moment, collection))
             rows = self._connection.count(gallery, "")
             collections[collection] = CollectionStats(
                 crops=crops, dead=rows - crops, parts=1, codec=self._options.kind.lower(), fingerprint=fingerprint
@@ -223,16 +223,25 @@ class MilvusIndex:
             f"Milvus took longer than {self._options.purge_after} for a search, {_ATTEMPTS} times; it is overloaded"
         )
 
-    def _sums(self, moment: Moment) -> SumsTable:
-        return SumsTable(self._connection, Names(self._prefix, moment.epoch).sums, self._dimension)
+    def _living(self, moment: Moment, collection: str) -> str:
+        return self._writer(moment).deaths.of(word(collection), moment.batch).living(moment.batch)
 
     def _writer(self, moment: Moment) -> Writer:
-        if moment.epoch not in self._writers:
+        epoch, writer = self._known_writer
+        if writer is None or epoch != moment.epoch:
             names = Names(self._prefix, moment.epoch)
-            self._writers = {moment.epoch: Writer(self._connection, names, self._dimension, self._options.kind)}
-        return self._writers[moment.epoch]
+            writer = Writer(self._connection, names, self._dimension, self._options.kind)
+            self._known_writer = moment.epoch, writer
+        return writer
 
-    def _purge(self, writer: Writer, moment: Moment) -> None:
-        self._purging.published(moment.batch)
+    def _make_room(self, writer: Writer, moment: Moment) -> None:
+        """Delete what is due, and wait where more waits to be deleted than searches should have to leave out."""
+        self._purge(writer, moment.batch)
+        while writer.deaths.waiting() > _MOST_WAITING:
+            time.sleep(self._options.purge_after.total_seconds() / 10)
+            self._purge(writer, moment.batch)
+
+    def _purge(self, writer: Writer, batch: int) -> None:
+        self._purging.published(batch)
         if (due := self._purging.due()) is not None:
             writer.purge(due)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.contract import Sighting
-from index.milvus.expressions import ALIVE, NO_TIME
+from index.milvus.expressions import NO_TIME
 from index.milvus.words import terms, word
 from index.times import microseconds, time_of
 
@@ -42,7 +42,6 @@ def row_of(crop: Sighting, embedding: NDArray[np.float32], batch: int) -> Row:
         "terms": words,
         "body": _body(crop),
         "born": batch,
-        "died": ALIVE,
         "embedding": embedding,
     }
 

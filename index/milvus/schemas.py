@@ -19,21 +19,11 @@ BUILD: Final[Mapping[Kind, Mapping[str, int]]] = {
     "DISKANN": {},
 }
 
-CROP_FIELDS: Final = (
-    "version",
-    "crop",
-    "camera",
-    "track",
-    "vehicle",
-    "time",
-    "terms",
-    "body",
-    "born",
-    "died",
-    "embedding",
-)
-HIT_FIELDS: Final = ("crop", "time", "body", "embedding")
-SUM_FIELDS: Final = ("version", "gallery", "camera", "body", "crops", "fingerprint", "total", "squares", "born", "died")
+CROP_FIELDS: Final = ("version", "crop", "time", "body", "embedding")
+SUM_FIELDS: Final = ("version", "gallery", "camera", "body", "crops", "fingerprint", "total", "squares")
+
+SUMS: Final = "sums"
+"""Stands for the sums where galleries are told apart by their words."""
 
 _WORD: Final = 32
 _VERSION: Final = 100
@@ -63,6 +53,11 @@ class Names:
     def sums(self) -> str:
         """Where the sums of cameras are kept."""
         return f"{self.prefix}_{self.epoch}_sums"
+
+    @property
+    def deaths(self) -> str:
+        """Where it is noted which rows are dead."""
+        return f"{self.prefix}_{self.epoch}_deaths"
 
     @property
     def every_gallery(self) -> str:
@@ -142,7 +137,7 @@ def sums_indexes() -> IndexParams:
 def state_schema() -> CollectionSchema:
     """Fields of the state."""
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    schema.add_field("name", DataType.VARCHAR, max_length=_WORD, is_primary=True)
+    schema.add_field("serial", DataType.INT64, is_primary=True)
     for name in ("epoch", "batch", "watermark", "begun"):
         schema.add_field(name, DataType.INT64)
     schema.add_field("anchor", DataType.FLOAT_VECTOR, dim=2)
@@ -154,18 +149,37 @@ def state_indexes() -> IndexParams:
     return _anchor(MilvusClient.prepare_index_params())
 
 
+def deaths_schema() -> CollectionSchema:
+    """Fields of the notes which rows are dead."""
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("name", DataType.VARCHAR, max_length=_VERSION, is_primary=True)
+    schema.add_field("kind", DataType.VARCHAR, max_length=_WORD)
+    schema.add_field("gallery", DataType.VARCHAR, max_length=_WORD)
+    for name in ("died", "value"):
+        schema.add_field(name, DataType.INT64)
+    schema.add_field("anchor", DataType.FLOAT_VECTOR, dim=2)
+    return schema
+
+
+def deaths_indexes() -> IndexParams:
+    """Indexes of the notes which rows are dead."""
+    indexes = MilvusClient.prepare_index_params()
+    for name in ("died", "gallery"):
+        indexes.add_index(name, index_type="INVERTED")
+    return _anchor(indexes)
+
+
 def _schema() -> CollectionSchema:
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("version", DataType.VARCHAR, max_length=_VERSION, is_primary=True)
     schema.add_field("born", DataType.INT64)
-    schema.add_field("died", DataType.INT64)
     schema.add_field("body", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=MAX_PIECES, max_length=PIECE)
     return schema
 
 
 def _indexes(*fields: str) -> IndexParams:
     indexes = MilvusClient.prepare_index_params()
-    for name in ("born", "died", *fields):
+    for name in ("born", *fields):
         indexes.add_index(name, index_type="INVERTED")
     return indexes
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from index.contract import Hit
 from index.milvus.connection import Connection, hits_at_once
 from index.milvus.rows import crop_of
-from index.milvus.schemas import HIT_FIELDS, Kind, crop_bytes
+from index.milvus.schemas import CROP_FIELDS, Kind, crop_bytes
 from index.ranking import exact_scores, rounding_bound
 
 _SLACK: Final = 16
@@ -88,14 +88,14 @@ class Gallery:
             limit,
             expression=self.expression,
             parameters=parameters[self.kind],
-            fields=HIT_FIELDS,
+            fields=CROP_FIELDS,
         )
 
     def _scanned(self, queries: NDArray[np.float32], k: int) -> list[list[Hit]]:
         """The best of all rows, read page by page."""
         best = [_Best(query, k) for query in queries]
         row_bytes = crop_bytes(queries.shape[1])
-        for page in self.connection.pages(self.name, self.expression, ["version", *HIT_FIELDS], row_bytes):
+        for page in self.connection.pages(self.name, self.expression, CROP_FIELDS, row_bytes):
             for one in best:
                 one.look_at(page)
         return [one.hits for one in best]

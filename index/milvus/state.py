@@ -1,4 +1,4 @@
-"""Which batch of changes is published: one row, replaced as one step, that searches read before all else."""
+"""Which batch of changes is published: a row that is added for each step, of which the newest counts."""
 
 import time
 from dataclasses import dataclass, replace
@@ -8,9 +8,9 @@ from index.errors import IndexUnavailableError
 from index.milvus.connection import Connection
 from index.milvus.schemas import Names, anchored, state_indexes, state_schema
 
-_ROW: Final = "state"
-_FIELDS: Final = ("epoch", "batch", "watermark", "begun")
+_FIELDS: Final = ("serial", "epoch", "batch", "watermark", "begun")
 _ROW_BYTES: Final = 100
+_KEPT: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Moment:
     """The index as one batch left it.
 
     Attributes:
+        serial: Counts the steps of all writers.
         epoch: Counts how often the index was begun anew.
         batch: Number of the last batch that was finished; rows of later ones are not seen.
         watermark: Sequence number of the change log reached with it.
@@ -26,6 +27,7 @@ class Moment:
         read_at: When this was asked for, in seconds of the monotonic clock.
     """
 
+    serial: int
     epoch: int
     batch: int
     watermark: int
@@ -55,35 +57,35 @@ class State:
             IndexUnavailableError: It was there once and is not any more.
         """
         asked = time.monotonic()
-        rows = self._connection.rows(self._name, f'name == "{_ROW}"', _FIELDS)
+        rows = self._connection.rows(self._name, "serial >= 0", _FIELDS)
         if rows:
             self._seen = True
-            row = rows[0]
-            return Moment(row["epoch"], row["batch"], row["watermark"], row["begun"], asked)
+            newest = max(rows, key=lambda row: row["serial"])
+            return Moment(**{name: newest[name] for name in _FIELDS}, read_at=asked)
         if self._seen:
             raise IndexUnavailableError("Milvus has lost the state of the index; start the service again to rebuild it")
-        return Moment(0, 0, 0, 0, asked)
+        return Moment(0, 0, 0, 0, 0, asked)
 
-    def begin(self, moment: Moment) -> int:
-        """Note that the batch after a moment is being written, and number it.
+    def begin(self, moment: Moment) -> Moment:
+        """Note that the batch `begun` of the answer is being written.
 
         A number is never used twice: what a writer that died or gave up left of a batch keeps a number of its own.
         """
-        number = max(moment.batch, moment.begun) + 1
-        self._write(replace(moment, begun=number))
-        return number
+        return self._write(replace(moment, begun=max(moment.batch, moment.begun) + 1))
 
-    def publish(self, moment: Moment, batch: int, watermark: int) -> None:
-        """Make a batch that was written whole the one that searches see."""
-        self._write(replace(moment, batch=batch, watermark=watermark, begun=batch))
+    def publish(self, moment: Moment, watermark: int) -> None:
+        """Make the batch that was begun, and is written whole, the one that searches see."""
+        self._write(replace(moment, batch=moment.begun, watermark=watermark))
 
     def renew(self, moment: Moment) -> Moment:
         """Begin an empty index under new names; what there was is not seen from now on."""
-        fresh = Moment(moment.epoch + 1, 0, 0, 0, time.monotonic())
-        self._write(fresh)
-        return fresh
+        return self._write(Moment(moment.serial, moment.epoch + 1, 0, 0, 0, time.monotonic()))
 
-    def _write(self, moment: Moment) -> None:
-        row = {"name": _ROW, **{name: getattr(moment, name) for name in _FIELDS}}
+    def _write(self, moment: Moment) -> Moment:
+        after = replace(moment, serial=moment.serial + 1)
+        row = {name: getattr(after, name) for name in _FIELDS}
         self._connection.upsert(self._name, [anchored(row)], _ROW_BYTES)
         self._seen = True
+        if after.serial % _KEPT == 0:
+            self._connection.delete(self._name, f"serial <= {after.serial - _KEPT}")
+        return after

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from index.camera_sums import CameraSums
 from index.contract import Sighting
 from index.milvus.connection import Connection
-from index.milvus.expressions import ALIVE, at, one_of
+from index.milvus.deaths import Deaths
+from index.milvus.expressions import one_of
 from index.milvus.rows import Row, version
-from index.milvus.schemas import SUM_FIELDS, anchored, sum_bytes
+from index.milvus.schemas import SUM_FIELDS, SUMS, anchored, sum_bytes
 from index.milvus.words import word
 
 _SIGN = 2**63
@@ -76,17 +77,19 @@ class SumsTable:
     Args:
         connection: The server.
         name: The collection.
+        deaths: Notes which rows are dead.
         dimension: Length of the embeddings.
     """
 
-    def __init__(self, connection: Connection, name: str, dimension: int) -> None:
+    def __init__(self, connection: Connection, name: str, deaths: Deaths, dimension: int) -> None:
         self._connection = connection
         self._name = name
+        self._deaths = deaths
         self._bytes = sum_bytes(dimension)
 
     def cameras(self, collection: str, batch: int) -> dict[str, Entry]:
         """The entry of each camera of a collection as a batch left it."""
-        expression = f"{at(batch)} and {one_of('gallery', [word(collection)])}"
+        expression = f"{self._living(batch)} and {one_of('gallery', [word(collection)])}"
         entries = {}
         for page in self._connection.pages(self._name, expression, SUM_FIELDS, self._bytes):
             for row in page:
@@ -99,7 +102,7 @@ class SumsTable:
         """Crops and the sum of their fingerprints for each collection that holds any."""
         totals: dict[str, tuple[int, int]] = {}
         fields = ("version", "body", "crops", "fingerprint")
-        for page in self._connection.pages(self._name, at(batch), fields, self._bytes):
+        for page in self._connection.pages(self._name, self._living(batch), fields, self._bytes):
             for row in page:
                 collection, _ = _names(row)
                 crops, fingerprint = totals.get(collection, (0, 0))
@@ -108,27 +111,20 @@ class SumsTable:
 
     def write(self, changes: Changes, before: int, batch: int) -> None:
         """Write the sums that a batch leaves, given those that the one before it left."""
-        rows = []
+        rows, replaced = [], []
         held = self._held(changes, before)
         for (collection, camera), change in changes.entries.items():
             old = held.get((collection, camera))
             entry = change if old is None else _entry(old) + change
             if old is not None:
-                rows.append(anchored({**old, "died": batch}))
+                replaced.append(old["version"])
             if entry.sums.count:
                 rows.append(_row(collection, camera, entry, batch))
         self._connection.upsert(self._name, rows, self._bytes)
+        self._deaths.note(SUMS, replaced, batch)
 
-    def recover(self, batch: int) -> None:
-        """Take back what a batch after this one wrote that was never published."""
-        self._connection.delete(self._name, f"born > {batch}")
-        expression = f"died > {batch} and died != {ALIVE}"
-        for page in self._connection.pages(self._name, expression, SUM_FIELDS, self._bytes):
-            self._connection.upsert(self._name, [anchored({**row, "died": ALIVE}) for row in page], self._bytes)
-
-    def purge(self, batch: int) -> None:
-        """Delete what had died by a batch."""
-        self._connection.delete(self._name, f"died <= {batch}")
+    def _living(self, batch: int) -> str:
+        return self._deaths.of(SUMS, batch).living(batch)
 
     def _held(self, changes: Changes, batch: int) -> dict[tuple[str, str], Row]:
         held: dict[tuple[str, str], Row] = {}
@@ -137,7 +133,7 @@ class SumsTable:
             cameras.setdefault(collection, []).append(word(camera))
         for collection, words in cameras.items():
             gallery = one_of("gallery", [word(collection)])
-            expression = f"{at(batch)} and {gallery} and {one_of('camera', words)}"
+            expression = f"{self._living(batch)} and {gallery} and {one_of('camera', words)}"
             for page in self._connection.pages(self._name, expression, SUM_FIELDS, self._bytes):
                 held |= {_names(row): dict(row) for row in page}
         return held
@@ -163,7 +159,6 @@ def _row(collection: str, camera: str, entry: Entry, batch: int) -> Row:
             "total": entry.sums.total.tolist(),
             "squares": entry.sums.squares.tolist(),
             "born": batch,
-            "died": ALIVE,
         }
     )
 

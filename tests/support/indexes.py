@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from index.codecs import CODECS
 from index.contract import VectorIndex
+from index.milvus.index import MilvusIndex, MilvusOptions
 from index.options import IndexOptions
 from index.segmented import SegmentedIndex
+from support.milvus import milvus_lite
 
 MODEL_ID, INSTALLATION = "model", "installation"
 
@@ -69,9 +71,21 @@ def segmented(codec: str, *, background: bool = False, exact_below: int = 100_00
     )
 
 
+def milvus() -> Backend:
+    """The index on Milvus Lite, which looks at few candidates one by one and has Milvus find the nearest of more."""
+    options = MilvusOptions(kind="FLAT", exact_below=3, purge_after=timedelta(seconds=2), timeout_s=60)
+
+    def make(dimension: int, folder: Path) -> MilvusIndex:
+        # one server for all, as in use; the folder tells the indexes apart
+        return MilvusIndex(dimension, milvus_lite(), installation=str(folder), options=options)
+
+    return Backend(make, examples=5)
+
+
 BACKENDS: dict[str, Backend] = {
     "fp32": segmented("fp32"),
     "fp16-in-background": segmented("fp16", background=True),
     **{name: segmented(name) for name in CODECS if name != "fp32"},
     **{f"{name}-approximate": segmented(name, exact_below=0) for name, one in CODECS.items() if one.approximate},
+    "milvus": milvus(),
 }
