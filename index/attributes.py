@@ -36,7 +36,7 @@ class AttributeSets(Vocabulary[Mapping[str, Scalar]]):
 
     def _key(self, value: Mapping[str, Scalar]) -> Hashable:
         # the type keeps 1, 1.0 and True apart, so that a crop is answered as it was enrolled
-        return tuple((key, type(scalar), scalar) for key, scalar in value.items())
+        return (*value.items(), *map(type, value.values()))
 
     def _keys(self, values: Sequence[Mapping[str, Scalar]]) -> Sequence[Hashable]:
         return [self._key(value) if value else () for value in values]

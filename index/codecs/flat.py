@@ -1,6 +1,5 @@
 """Codecs that keep every component, and scan what they keep: as float32, or in half precision."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.codecs.contract import CodecError
-from index.codecs.halves import STORED, codes_of, unit_of
+from index.codecs.halves import STORED, rounded, unit_of
 from index.codecs.measures import largest_distance, read_max_error, size_of, write_max_error
 from index.codecs.scanning import CodeFile, rounding, scan_error, write_codes
 
 _FULL: Final = "float32.faiss"
 _HALVES: Final = "float16.faiss"
-_ROWS_AT_ONCE: Final = 8192
+_ROWS_AT_ONCE: Final = 512
 
 
 class FullVectors:
@@ -99,8 +98,8 @@ def write_halves(vectors: NDArray[np.float32], folder: Path) -> None:
     largest = 0.0
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         block = vectors[start : start + _ROWS_AT_ONCE]
-        codes = codes_of(block)
-        if not np.array_equal(unit_of(codes), block):
+        codes, held = rounded(block)
+        if not np.array_equal(held, block):
             raise ValueError("These are no held vectors: write what `held` answers.")
         index.add_sa_codes(codes.view(np.uint8))
         largest = max(largest, largest_distance(codes, block))
@@ -139,7 +138,7 @@ class HoldsHalves:
 
     def held(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vectors rounded to half precision and made unit length; see `index.codecs.halves`."""
-        return in_blocks(lambda block: unit_of(codes_of(block)), vectors)
+        return rounded(vectors)[1]
 
 
 class Fp16(HoldsHalves):
@@ -170,13 +169,3 @@ def require_vectors(vectors: NDArray[np.float32]) -> None:
     """
     if not len(vectors):
         raise ValueError("A segment has at least one vector.")
-
-
-def in_blocks(
-    function: Callable[[NDArray[np.float32]], NDArray[np.float32]], vectors: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """A function of each row, a few thousand rows at a time."""
-    result = np.empty_like(vectors)
-    for start in range(0, len(vectors), _ROWS_AT_ONCE):
-        result[start : start + _ROWS_AT_ONCE] = function(vectors[start : start + _ROWS_AT_ONCE])
-    return result

@@ -18,7 +18,7 @@ from index.codecs.measures import largest_distance, read_max_error, size_of, wri
 from index.codecs.scanning import CodeFile, one_thread, scan_error, write_codes
 
 _FILE: Final = "uint8.faiss"
-_ROWS_AT_ONCE: Final = 8192
+_ROWS_AT_ONCE: Final = 512
 
 
 class Sq8Vectors:

@@ -19,7 +19,7 @@ from index.segments.packed import write_arrays
 from index.segments.rows import UNKNOWN_TIME, Columns, SegmentRows, SegmentWords, in_id_order
 from index.segments.terms import FrozenAttributes
 
-_ROWS_AT_ONCE: Final = 16_384
+_ROWS_AT_ONCE: Final = 1024
 CROPS_WORTH_SUMS: Final = 64
 """Crops of a camera from which on their sums are stored. Those of fewer take more room than the crops."""
 
