@@ -169,6 +169,30 @@ class CollectionStats:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceStats:
+    """A device that helps to search.
+
+    Attributes:
+        name: What it is called, "cuda:0".
+        segments: Segments that have a copy on it.
+        waiting: Segments that are to have one and have not yet, for want of time or room.
+        memory_bytes: What the copies take there.
+        searches: Searches of one segment each that it answered.
+        searches_by_cpu: Searches of segments worth a copy that the CPU answered, because of the filter, because there
+            was no copy, or because the device was busy or did not prove its answer.
+        problem: Why nothing is asked of it any longer; None where it is in use.
+    """
+
+    name: str
+    segments: int
+    waiting: int
+    memory_bytes: int
+    searches: int
+    searches_by_cpu: int
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class IndexStats:
     """The index as one finished batch left it.
 
@@ -177,12 +201,14 @@ class IndexStats:
         collections: The collections that hold crops, by name.
         memory_bytes: What vectors and columns take in the process's own memory; 0 where another process holds them.
         disk_bytes: What they take in files, which the system keeps in memory as far as there is room.
+        device: The device that helps to search; None where the CPU searches alone.
     """
 
     watermark: int
     collections: Mapping[str, CollectionStats]
     memory_bytes: int
     disk_bytes: int
+    device: DeviceStats | None = None
 
     @property
     def crops(self) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from index.codecs import DEFAULT_CODEC, codec
+from index.gpu.choice import CPU, device_number
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -27,6 +28,10 @@ class IndexOptions:
         exact_below: Candidates up to which a search is exact, whatever the codec.
         threads: Parts searched at once.
         waiting_tables: Full tables that wait to be written before `apply` waits for the writing.
+        device: What helps to search large segments: "cpu" for nothing, "cuda:N" for a CUDA device, "auto" for the first
+            one that FAISS finds, if any.
+        device_memory_bytes: How much of the device's memory the copies of segments may take. While one is made, it
+            takes four times as much.
     """
 
     codec: str = DEFAULT_CODEC
@@ -41,9 +46,12 @@ class IndexOptions:
     exact_below: int = 100_000
     threads: int = os.cpu_count() or 1
     waiting_tables: int = 4
+    device: str = CPU
+    device_memory_bytes: int = 4 * 2**30
 
     def __post_init__(self) -> None:
         codec(self.codec)
+        device_number(self.device)
         for name in ("seal_rows", "merge_rows", "threads", "waiting_tables"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, must be at least 1")

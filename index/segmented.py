@@ -1,6 +1,7 @@
 """The index: the newest crops of each collection in memory, all others in immutable segments by time of capture."""
 
 import time
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,11 +17,15 @@ from index.background import Background
 from index.changes import Batch, checked_batch
 from index.codecs import CODECS, codec
 from index.contract import CameraStatistics, CollectionStats, Filter, Hits, IndexStats, Sighting
+from index.gpu.accelerator import Accelerator
+from index.gpu.choice import accelerator_for
+from index.gpu.vectors import accelerated
 from index.maintenance import Rewrite, compact, seal, to_compact
 from index.options import IndexOptions
 from index.parts import Part, segment_part, table_part
 from index.searching import Searcher
 from index.segments.folder import claim_folder, collect_garbage
+from index.segments.segment import Segment
 from index.segments.snapshots import (
     SEGMENTS,
     CollectionEntry,
@@ -56,6 +61,7 @@ class SegmentedIndex:
         installation: Id of the database whose change log the watermark counts.
         background: Whether a thread of its own seals, compacts, purges and records snapshots. Otherwise nothing is
             done but by `maintain` and `snapshot`.
+        accelerator: What helps to search large segments, closed with the index; what the options name where absent.
 
     Raises:
         StorageError: The folder cannot be made or written to.
@@ -70,6 +76,7 @@ class SegmentedIndex:
         model_id: str = "",
         installation: str = "",
         background: bool = True,
+        accelerator: Accelerator | None = None,
     ) -> None:
         if dimension < 1:
             raise ValueError(f"dimension is {dimension}, must be at least 1")
@@ -84,10 +91,11 @@ class SegmentedIndex:
         self._codecs: dict[str, str] = {}
         self._tables: dict[str, Table] = {}
         self._state = IndexState()
-        self._recorded = self._state
+        self._recorded = weakref.ref(self._state)  # weak, so that segments that were rewritten are let go of at once
         self._snapshots_owed = 0
         self._snapshot_at = time.monotonic()
         self._background: Background | None = None
+        self._accelerator = accelerator or accelerator_for(options.device, options.device_memory_bytes)
         if background:
             self._background = Background(self._step, min(10.0, options.seal_after.total_seconds()))
 
@@ -101,6 +109,7 @@ class SegmentedIndex:
         options: IndexOptions = _DEFAULTS,
         *,
         background: bool = True,
+        accelerator: Accelerator | None = None,
     ) -> Self:
         """An index from the newest snapshot that can be used; empty, at watermark 0, where there is none.
 
@@ -111,11 +120,20 @@ class SegmentedIndex:
             installation: Id of the database whose change log the watermark counts.
             options: How crops are kept and searched.
             background: Whether the index has a thread of its own.
+            accelerator: What helps to search large segments; what the options name where absent.
 
         Raises:
             StorageError: The folder cannot be made or written to.
         """
-        index = cls(dimension, folder, options, model_id=model_id, installation=installation, background=False)
+        index = cls(
+            dimension,
+            folder,
+            options,
+            model_id=model_id,
+            installation=installation,
+            background=False,
+            accelerator=accelerator,
+        )
         index._restore()
         if background:
             index._background = Background(index._step, min(10.0, options.seal_after.total_seconds()))
@@ -139,7 +157,7 @@ class SegmentedIndex:
     @property
     def snapshot_wanted(self) -> bool:
         """Whether another snapshot would hold more than the last one, or let go of files that are no longer needed."""
-        return self._snapshots_owed > 0 or self._state is not self._recorded
+        return self._snapshots_owed > 0 or self._state is not self._recorded()
 
     def apply(
         self,
@@ -191,6 +209,7 @@ class SegmentedIndex:
             collections=collections,
             memory_bytes=sum(part.memory_bytes for part in parts),
             disk_bytes=sum(part.segment.disk_bytes for part in parts if part.segment is not None),
+            device=None if self._accelerator is None else self._accelerator.stats(),
         )
 
     def set_codec(self, collection: str, name: str) -> None:
@@ -255,7 +274,7 @@ class SegmentedIndex:
                     sealed[part.key] = seal(self._segments_folder, name, part, part.rows, self._options.span_us)
                     self._take_in(sealed[part.key])
             write_snapshot(self._folder, self._manifest(state, sealed, codecs))
-            self._recorded, self._snapshot_at = self._state, time.monotonic()
+            self._recorded, self._snapshot_at = weakref.ref(self._state), time.monotonic()
             self._snapshots_owed = max(0, self._snapshots_owed - 1)
             self._collect_garbage()
             return state.watermark
@@ -265,6 +284,8 @@ class SegmentedIndex:
         if self._background is not None:
             self._background.stop()
         self._searcher.close()
+        if self._accelerator is not None:
+            self._accelerator.close()  # before the vectors, which it may be reading
         for _, part in self._state.parts():
             if part.segment is not None:
                 part.segment.close()
@@ -313,6 +334,7 @@ class SegmentedIndex:
 
     def _take_in(self, rewrite: Rewrite) -> None:
         """Let searches see rewritten parts, less what died meanwhile."""
+        self._accelerate(rewrite.new)
         with self._writing:
             if (collection := self._state.collections.get(rewrite.collection)) is not None:
                 draft = CollectionDraft(collection)
@@ -377,6 +399,13 @@ class SegmentedIndex:
         }
         return IndexSnapshot(self.identity, state.watermark, _now(), collections)
 
+    def _accelerate(self, segments: Iterable[Segment]) -> None:
+        """Let the device help to search segments that no search has seen so far."""
+        if self._accelerator is not None:
+            for segment in segments:
+                approximate = CODECS[segment.description.codec].approximate
+                segment.vectors = accelerated(segment.vectors, self._accelerator, approximate=approximate)
+
     def _collect_garbage(self) -> None:
         living = [part.key for _, part in self._state.parts() if part.segment is not None]
         collect_garbage(self._folder, self.identity, living)
@@ -386,6 +415,7 @@ class SegmentedIndex:
         if found is None:
             return
         snapshot, segments = found
+        self._accelerate(segments.values())
         collections = {}
         for name, entry in snapshot.collections.items():
             draft = CollectionDraft(CollectionState(entry.codec))
@@ -394,7 +424,8 @@ class SegmentedIndex:
             if (finished := draft.finished()) is not None:
                 collections[name] = finished
                 self._codecs[name] = entry.codec
-        self._state = self._recorded = IndexState(snapshot.watermark, collections)
+        self._state = IndexState(snapshot.watermark, collections)
+        self._recorded = weakref.ref(self._state)
 
 
 def _now() -> datetime:

@@ -81,7 +81,7 @@ class CodeFile:
         if len(rows) <= k:
             return rows
         scores = _inner_products(query, self.decoded(rows))
-        return rows[_clipped(scores) >= _threshold(scores, k, error)]
+        return rows[clipped(scores) >= threshold_of(scores, k, error)]
 
     def _scanned(
         self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_], candidates: int, error: float
@@ -90,13 +90,13 @@ class CodeFile:
         with one_thread(), selecting(allowed, candidates) as selector:
             parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
             scores, found = self.index.search(query[None], asked, params=parameters)
-            threshold = _threshold(scores[0], k, error)
-            if asked < candidates and _clipped(scores[0, -1]) >= threshold:
+            threshold = threshold_of(scores[0], k, error)
+            if asked < candidates and clipped(scores[0, -1]) >= threshold:
                 # the margin reaches beyond what was asked for
                 below = np.nextafter(np.float32(threshold), np.float32(-np.inf)) if threshold > -1 else -np.inf
                 _, scores, found = self.index.range_search(query[None], float(below), params=parameters)
                 scores, found = scores[None], found[None]
-        near: NDArray[np.int64] = found[0][_clipped(scores[0]) >= threshold]
+        near: NDArray[np.int64] = found[0][clipped(scores[0]) >= threshold]
         return np.sort(near)
 
     def close(self) -> None:
@@ -150,14 +150,14 @@ def selecting(allowed: NDArray[np.bool_], candidates: int) -> Iterator[Any]:
     yield faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
 
 
-def _threshold(scores: NDArray[np.float32], k: int, error: float) -> float:
+def threshold_of(scores: NDArray[np.float32], k: int, error: float) -> float:
     """The score that a row must have here to be possibly among the k best: the error counts for it and for the k-th."""
     kth = np.partition(scores, len(scores) - k)[len(scores) - k]
-    return float(_clipped(kth)) - 2 * error
+    return float(clipped(kth)) - 2 * error
 
 
-def _clipped(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    # as exact scores are: vectors whose lengths are off by a rounding tie at 1
+def clipped(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scores as exact ones are clipped: vectors whose lengths are off by a rounding tie at 1."""
     return np.clip(scores, -1.0, 1.0)
 
 

@@ -1,9 +1,11 @@
-"""A test that asks for `make_index` or `backend` runs on every backend of `support.indexes`."""
+"""A test that asks for `make_index` or `backend` runs on every backend of `support.indexes` and of its devices."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.device_backends import DEVICE_BACKENDS, GPU_BACKENDS
+from support.devices import on_gpu
 from support.indexes import BACKENDS, Backend
 
 from index.contract import VectorIndex
@@ -11,7 +13,12 @@ from index.contract import VectorIndex
 MakeIndex = Callable[[int], VectorIndex]
 
 
-@pytest.fixture(params=BACKENDS.values(), ids=BACKENDS.keys())
+@pytest.fixture(
+    params=[
+        *(pytest.param(one, id=name) for name, one in (BACKENDS | DEVICE_BACKENDS).items()),
+        *(pytest.param(one, id=name, marks=on_gpu) for name, one in GPU_BACKENDS.items()),
+    ]
+)
 def backend(request: pytest.FixtureRequest) -> Backend:
     """How an index is made, and what it promises."""
     return request.param
