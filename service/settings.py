@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from index.codecs import DEFAULT_CODEC, codec
+from index.gpu.choice import CPU, device_number
 from index.options import IndexOptions
 
 PREFIX = "CLIP_SENET_"
@@ -91,6 +92,13 @@ class Settings(BaseSettings):
     index_codec: str = Field(
         DEFAULT_CODEC, description="How vectors are kept where the collection does not say: fp32, fp16, sq8 or rabitq."
     )
+    index_device: str = Field(
+        CPU,
+        description="What helps to search large segments: cpu for nothing, cuda:0, or auto for a GPU if there is one.",
+    )
+    index_device_gib: Annotated[float, Field(gt=0)] = Field(
+        4.0, description="GiB of that device's memory that copies of segments may take."
+    )
     index_segment_hours: Annotated[float, Field(gt=0)] = Field(
         24.0, description="Hours of capture time that one segment of the index covers."
     )
@@ -138,6 +146,12 @@ class Settings(BaseSettings):
     def _require_codec(cls, name: str) -> str:
         return codec(name).name
 
+    @field_validator("index_device")
+    @classmethod
+    def _require_device(cls, name: str) -> str:
+        device_number(name)
+        return name
+
     @cached_property
     def index_dir(self) -> Path:
         """Folder of the index's segments and snapshots."""
@@ -150,6 +164,8 @@ class Settings(BaseSettings):
             codec=self.index_codec,
             span=timedelta(hours=self.index_segment_hours),
             purge_after=timedelta(seconds=self.index_purge_s),
+            device=self.index_device,
+            device_memory_bytes=int(self.index_device_gib * 2**30),
         )
 
     @cached_property

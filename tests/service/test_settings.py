@@ -58,3 +58,17 @@ def test_other_variables_of_the_product_are_fine(monkeypatch: pytest.MonkeyPatch
 def test_hosts_have_commas_between(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLIP_SENET_ALLOWED_HOSTS", "Reid.example.org, vehicles.example.org,")
     assert Settings().allowed_hosts == {"reid.example.org", "vehicles.example.org"}
+
+
+def test_the_device_of_the_index_is_the_one_of_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().index_options.device == "cpu"
+    monkeypatch.setenv("CLIP_SENET_INDEX_DEVICE", "cuda:1")
+    monkeypatch.setenv("CLIP_SENET_INDEX_DEVICE_GIB", "1.5")
+    options = Settings().index_options
+    assert (options.device, options.device_memory_bytes) == ("cuda:1", 1_610_612_736)
+
+
+def test_a_device_that_no_index_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLIP_SENET_INDEX_DEVICE", "gpu")
+    with pytest.raises(ValidationError, match="There is no device 'gpu'; choose cpu, auto or cuda:N"):
+        Settings()
