@@ -159,7 +159,7 @@ async def rebuilt(url: str, gallery: Gallery, folder: Path, codec: str) -> Rebui
         start = time.perf_counter()
         await first.start()
         seconds = time.perf_counter() - start
-        await first.stop()
+        await first.close()
         to_snapshot = time.perf_counter() - start - seconds
         second = Follower(database, store, MODEL, NEVER)
         start = time.perf_counter()
@@ -167,7 +167,7 @@ async def rebuilt(url: str, gallery: Gallery, folder: Path, codec: str) -> Rebui
         answer = await second.ask(lambda index: index.search(gallery.queries[:1], 10, EVERYTHING)[0])
         restart = time.perf_counter() - start
         drift = (await _drift(second), second.status().rebuild, answer.candidates)
-        await second.stop()
+        await second.close()
     finally:
         await database.close()
     if drift != (None, None, len(gallery)):
