@@ -1,7 +1,7 @@
 """The one place that speaks to Milvus: every call with a deadline, every failure as one error."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +22,7 @@ _MESSAGE_BYTES: Final = 16 * 2**20
 """Milvus' own limit is 64 MiB; a quarter leaves room for what encoding adds."""
 
 _LONGEST_LIST: Final = 1000
+_NOT_LOADED: Final = 101
 
 
 class CollectionGoneError(IndexUnavailableError):
@@ -67,8 +68,13 @@ class Connection:
         with self._answering():
             if not self._client.has_collection(name, timeout=self._timeout):
                 self._client.create_collection(name, schema=schema, consistency_level="Strong", timeout=self._timeout)
-            # an empty collection has nothing to wait for; both do nothing where they were done before
-            self._client.create_index(name, indexes, timeout=self._timeout, sync=False)
+            for one in indexes:
+                # the writer that created the collection may have died before it had all its indexes
+                if not self._client.list_indexes(name, field_name=one.field_name, timeout=self._timeout):
+                    missing = MilvusClient.prepare_index_params()
+                    missing.add_index(one.field_name, **one.get_index_configs())
+                    # an empty collection has nothing to wait for
+                    self._client.create_index(name, missing, timeout=self._timeout, sync=False)
             self._client.load_collection(name, timeout=self._timeout)
 
     def drop(self, name: str) -> None:
@@ -86,7 +92,7 @@ class Connection:
     def delete(self, name: str, expression: str) -> None:
         """Delete the rows that an expression holds for."""
         with self._answering():
-            self._client.delete(name, filter=expression, timeout=self._timeout)
+            self._loaded(name, self._client.delete, filter=expression, timeout=self._timeout)
 
     def count(self, name: str, expression: str) -> int:
         """How many rows an expression holds for."""
@@ -95,8 +101,13 @@ class Connection:
     def rows(self, name: str, expression: str, fields: Sequence[str]) -> list[Mapping[str, Any]]:
         """Fields of the rows that an expression holds for, which must be few."""
         with self._answering():
-            found = self._client.query(
-                name, filter=expression, output_fields=list(fields), timeout=self._timeout, consistency_level="Strong"
+            found = self._loaded(
+                name,
+                self._client.query,
+                filter=expression,
+                output_fields=list(fields),
+                timeout=self._timeout,
+                consistency_level="Strong",
             )
             return list(found)
 
@@ -105,8 +116,9 @@ class Connection:
     ) -> Iterator[list[Mapping[str, Any]]]:
         """The same of any number of rows, page by page in the order of the primary key."""
         with self._answering():
-            iterator = self._client.query_iterator(
+            iterator = self._loaded(
                 name,
+                self._client.query_iterator,
                 filter=expression,
                 output_fields=list(fields),
                 batch_size=rows_at_once(row_bytes),
@@ -135,8 +147,9 @@ class Connection:
     ) -> list[list[Mapping[str, Any]]]:
         """For each query the rows of the largest inner products, best first, with Milvus' score as `distance`."""
         with self._answering():
-            found = self._client.search(
+            found = self._loaded(
                 name,
+                self._client.search,
                 data=list(queries),
                 filter=expression,
                 limit=limit,
@@ -151,6 +164,16 @@ class Connection:
     def close(self) -> None:
         """Let go of the connection."""
         self._client.close()
+
+    def _loaded(self, name: str, ask: Callable[..., Any], **arguments: Any) -> Any:  # noqa: ANN401 - pymilvus has no types
+        """What Milvus answers, the collection loaded once more where a restart or a person has released it."""
+        try:
+            return ask(name, **arguments)
+        except MilvusException as error:
+            if error.code != _NOT_LOADED:
+                raise
+        self._client.load_collection(name, timeout=self._timeout)
+        return ask(name, **arguments)
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
