@@ -77,7 +77,7 @@ class Part:
             rows = self.rows.rows_of(high, low)
             rows = rows[rows >= 0]
         else:
-            rows = self.rows.table.rows_of(ids)
+            rows = self.rows.rows_of(ids)
         return rows if self.live is None else rows[self.live[rows]]
 
     def buried(self, rows: NDArray[np.int64], now: datetime) -> "Part":

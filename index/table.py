@@ -3,7 +3,7 @@
 Rows are only ever appended. What searches see is a `TableRows`: views that end where the table ended when it was taken.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -29,6 +29,7 @@ _DTYPES: Final = {
     "vehicles": np.int32,
     "attributes": np.int32,
 }
+_LOWER_HALF: Final = 2**64 - 1
 _numbers: Final[Iterator[int]] = count(1)
 
 
@@ -82,6 +83,20 @@ class TableRows:
 
     def __len__(self) -> int:
         return len(self.columns)
+
+    def rows_of(self, ids: Iterable[int]) -> NDArray[np.int64]:
+        """Rows in which the given ids, as 128-bit numbers, were appended last, those not appended by then left out."""
+        found = (self._row_of(one) for one in ids)
+        return np.array([row for row in found if row is not None], dtype=np.int64)
+
+    def _row_of(self, number: int) -> int | None:
+        row = self.table.row_of(number)
+        if row is None or row < len(self):
+            return row
+        # a writer has appended it since; what this table held of it then stands in the columns only
+        columns = self.columns
+        rows = np.flatnonzero((columns.id_low == number & _LOWER_HALF) & (columns.id_high == number >> 64))
+        return int(rows[-1]) if len(rows) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +187,9 @@ class Table:
         self._embeddings.extend(staged.embeddings)
         return self._rows()
 
-    def rows_of(self, ids: Sequence[int]) -> NDArray[np.int64]:
-        """Rows in which the given ids were appended last, those never appended left out."""
-        found = (self._places.get(one) for one in ids)
-        return np.array([row for row in found if row is not None], dtype=np.int64)
+    def row_of(self, number: int) -> int | None:
+        """Row in which an id, as a 128-bit number, was appended last up to now; None where it never was."""
+        return self._places.get(number)
 
     def _rows(self) -> TableRows:
         columns = Columns(**{name: column.view() for name, column in self._columns.items()})

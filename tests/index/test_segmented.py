@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -139,6 +140,24 @@ def test_a_search_that_ignores_its_filter_is_found_out(make: Make, monkeypatch: 
     monkeypatch.setattr(searching, "selected", lambda part, where: Selection(part, part.count, None))
     with pytest.raises(FilterLeakError, match=str(UUID(int=1))):
         index.search(east[None], 1, Filter("c", camera_ids=frozenset({"other"})))
+
+
+def test_a_crop_left_out_stays_out_while_it_is_enrolled_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = make(8)
+    crops = [dated(n, 0) for n in range(4)]
+    index.apply(crops, [], 1)
+    index.apply(crops[1:2], [], 2)  # twice in the table already
+    select = searching.selected
+
+    def select_beside_a_writer(*arguments: Any) -> Selection | None:
+        index.apply([*crops[1:3], dated(9, 0)], [], 3)
+        return select(*arguments)
+
+    monkeypatch.setattr(searching, "selected", select_beside_a_writer)
+    where = Filter("c", exclude_ids=frozenset({crops[1].id, UUID(int=10)}))
+    answer = index.search(crops[1].embedding[None], 9, where)[0]
+    assert {hit.sighting.id for hit in answer.hits} == {crops[0].id, crops[2].id, crops[3].id}
+    assert (answer.watermark, answer.candidates) == (2, 3)
 
 
 def test_a_batch_that_cannot_be_encoded_changes_nothing(make: Make) -> None:

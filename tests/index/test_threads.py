@@ -60,6 +60,7 @@ def check(answer: Hits, where: Filter, query: NDArray[np.float32], backend: Back
     expected = {crop: what for crop, what in then.items() if what[0] == where.collection}
     if where.camera_ids is not None:
         expected = {crop: what for crop, what in expected.items() if f"cam-{what[1] % 3}" in where.camera_ids}
+    expected = {crop: what for crop, what in expected.items() if crop not in where.exclude_ids}
     assert {hit.sighting.id for hit in answer.hits} == expected.keys()
     assert answer.candidates == len(expected)
     for hit in answer.hits:
@@ -86,7 +87,9 @@ def search(index: VectorIndex, backend: Backend, stop: Event, seed: int) -> tupl
     while not stop.is_set():
         collection = "even" if random.integers(2) else "odd"
         cameras = None if random.integers(2) else frozenset({"cam-0", "cam-2"})
-        where, query = Filter(collection, camera_ids=cameras), embedding(int(random.integers(CROPS)), 0)
+        left_out = frozenset(UUID(int=int(one)) for one in random.integers(1, CROPS + 1, int(random.integers(4))))
+        where = Filter(collection, camera_ids=cameras, exclude_ids=left_out)
+        query = embedding(int(random.integers(CROPS)), 0)
         queries = np.array([query, embedding(int(random.integers(CROPS)), 1)])
         answer, other = index.search(queries, CROPS, where)
         check(answer, where, query, backend)
