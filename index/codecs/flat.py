@@ -13,7 +13,7 @@ from index.codecs.measures import largest_distance, read_max_error, size_of, wri
 from index.codecs.scanning import CodeFile, rounding, scan_error, write_codes
 
 _FULL: Final = "float32.faiss"
-_HALVES: Final = "float16.faiss"
+HALVES: Final = "float16.faiss"
 _ROWS_AT_ONCE: Final = 512
 
 
@@ -55,13 +55,13 @@ class HalfVectors:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = CodeFile(folder / _HALVES, faiss.IndexScalarQuantizer)
+        self._file = CodeFile(folder / HALVES, faiss.IndexScalarQuantizer)
         self.rows, self.dimension = self._file.rows, self._file.dimension
         if self._file.index.sa_code_size() != STORED.itemsize * self.dimension:
-            raise CodecError(f"{folder / _HALVES} holds no vectors in half precision")
+            raise CodecError(f"{folder / HALVES} holds no vectors in half precision")
         self._codes = self._file.codes().view(STORED)
         self.memory_bytes, self.disk_bytes = self._file.codes_bytes, size_of(folder)
-        self.max_error = read_max_error(folder, _HALVES)
+        self.max_error = read_max_error(folder, HALVES)
 
     def contenders(
         self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_], candidates: int, *, exact: bool = True
@@ -103,8 +103,8 @@ def write_halves(vectors: NDArray[np.float32], folder: Path) -> None:
             raise ValueError("These are no held vectors: write what `held` answers.")
         index.add_sa_codes(codes.view(np.uint8))
         largest = max(largest, largest_distance(codes, block))
-    write_codes(index, folder / _HALVES)
-    write_max_error(folder, _HALVES, largest)
+    write_codes(index, folder / HALVES)
+    write_max_error(folder, HALVES, largest)
 
 
 class Fp32:

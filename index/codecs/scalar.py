@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.codecs.contract import CodecError
-from index.codecs.flat import HalfVectors, HoldsHalves, require_vectors, write_halves
+from index.codecs.flat import HoldsHalves, require_vectors, write_halves
+from index.codecs.half_rows import HalfRows
 from index.codecs.measures import largest_distance, read_max_error, size_of, write_max_error
 from index.codecs.scanning import CodeFile, one_thread, scan_error, write_codes
 
@@ -29,7 +30,7 @@ class Sq8Vectors:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._halves = HalfVectors(folder)
+        self._halves = HalfRows(folder)
         self.rows, self.dimension = self._halves.rows, self._halves.dimension
         self._codes = CodeFile(folder / _FILE, faiss.IndexScalarQuantizer)
         if (self._codes.rows, self._codes.index.sa_code_size()) != (self.rows, self.dimension):
@@ -43,7 +44,7 @@ class Sq8Vectors:
         """Allowed rows among which the k best are, whatever `exact` says; see `SegmentVectors.contenders`."""
         del exact  # there is no other way
         error = scan_error(self.max_error, self.dimension)
-        return self._halves.among(self._codes.contenders(query, k, allowed, candidates, error), query, k)
+        return self._codes.contenders(query, k, allowed, candidates, error)
 
     def held(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors in the given rows, from half precision."""

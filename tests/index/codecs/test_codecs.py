@@ -100,7 +100,7 @@ def test_few_contenders_are_left_where_vectors_differ(written: Written, codec: C
     spread = unit(np.random.default_rng(4).standard_normal((3000, 256)))
     vectors, held = written(codec, spread), codec.held(spread)
     rows = require_contenders(vectors, held, held[7], 10, np.ones(3000, np.bool_))
-    assert len(rows) <= 12
+    assert len(rows) <= 20
 
 
 def test_a_row_that_scores_at_minus_one_is_found_last(written: Written, codec: Codec) -> None:
