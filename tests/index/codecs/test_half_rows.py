@@ -27,7 +27,7 @@ def test_rows_read_are_those_mapped(folder: Path, rows: list[int]) -> None:
 
 def test_a_file_that_goes_on_after_its_vectors_is_refused(folder: Path) -> None:
     with (folder / HALVES).open("ab") as file:
-        file.write(bytes(96))
+        file.write(bytes(range(96)))
     with pytest.raises(CodecError, match="does not end with its vectors"):
         HalfRows(folder)
 
