@@ -108,7 +108,9 @@ def bare(index: Any, allowed: NDArray[np.bool_] | None) -> Search:  # noqa: ANN4
 
     def search(query: NDArray[np.float32]) -> list[int]:
         selector = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bitmap))
-        return index.search(query[None], K, params=faiss.SearchParameters(sel=selector))[1][0].tolist()
+        parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+        found: list[int] = index.search(query[None], K, params=parameters)[1][0].tolist()
+        return found
 
     return search
 
@@ -134,10 +136,10 @@ def compare_together(codec: str, one: Case, searches: tuple[Search, Search], gal
         with ThreadPoolExecutor(at_once, initializer=faiss.omp_set_num_threads, initargs=(1,)) as pool:
             return Times.of(list(pool.map(lambda query: timed_ms(lambda: search(query)), gallery.queries)))
 
-    times = [waits(search) for search in searches]
+    own, other = (waits(search) for search in searches)
     found = [recall(search, gallery.queries, one.nearest) for search in searches]
     name = f"{one.name}, {at_once} at once"
-    return Comparison(codec, at_once, name, *times, times[0].median_ms / times[1].median_ms, *found)
+    return Comparison(codec, at_once, name, own, other, own.median_ms / other.median_ms, *found)
 
 
 def compare_codec(codec: str, gallery: Gallery, all_cases: list[Case]) -> list[Comparison]:

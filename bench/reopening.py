@@ -58,8 +58,9 @@ def reopened(folder: Path, queries: Path) -> Reopened:
         CalledProcessError: The process failed; it said why.
     """
     done = run([sys.executable, "-m", "bench.reopening", folder, queries], stdout=PIPE, check=True)
-    read: dict[str, Any] = json.loads(done.stdout)
-    return Reopened(**{name: ProcessMemory(**one) if isinstance(one, dict) else one for name, one in read.items()})
+    read = json.loads(done.stdout)
+    found: dict[str, Any] = {name: ProcessMemory(**one) if isinstance(one, dict) else one for name, one in read.items()}
+    return Reopened(**found)
 
 
 def measure(folder: Path, queries_file: Path) -> Reopened:

@@ -2,10 +2,10 @@
 
 From a snapshot: a fresh process opens the index, compares every file's hash, and answers one search over all crops;
 counted from the start of the process, imports included, with the files in the system's cache and after they were
-dropped from it. From SQL: a follower with nothing on disk starts on the embedded PostgreSQL, reads every crop through the
-service's own repository, and is level with the change log; counted until it may be searched. Writing the last crops to
-segments goes on beside searches and is timed by itself. The database is filled by COPY into the service's tables with
-all their indexes, and has a line of the change log for each crop.
+dropped from it. From SQL: a follower with nothing on disk starts on the embedded PostgreSQL, reads every crop through
+the service's own repository, and is level with the change log; counted until it may be searched. Writing the last crops
+to segments goes on beside searches and is timed by itself. The database is filled by COPY into the service's tables
+with all their indexes, and has a line of the change log for each crop.
 """
 
 import asyncio
@@ -51,6 +51,7 @@ REBUILD_TARGET: Final = 50_000
 NEVER: Final = Rhythm(poll_s=60, snapshot_s=1e9, snapshot_changes=10**12, reconcile_s=1e9)
 _COLLECTION_ID: Final = UUID(int=1)
 _ROWS_PER_COMMIT: Final = 50_000
+_TABLES: Final = ("crops", "embeddings", "changes")
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,14 @@ def fill(url: str, gallery: Gallery) -> None:
         connection.execute("VACUUM ANALYZE")
 
 
+def table_bytes(url: str) -> dict[str, float]:
+    """What each table takes for a row, its indexes included."""
+    ask = "SELECT pg_total_relation_size(%s::regclass)::float8 / (SELECT count(*) FROM crops)"
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
+        sizes = {table: connection.execute(ask, (table,)).fetchone() for table in _TABLES}
+    return {table: size[0] for table, size in sizes.items() if size is not None}
+
+
 def _copy_crops(cursor: psycopg.Cursor, gallery: Gallery, numbers: range) -> None:
     columns = (
         "id, collection_id, camera_id, captured_at, session_id, track_id, vehicle_id, attributes, image_sha256, "
@@ -180,8 +189,8 @@ async def _drift(follower: Follower) -> object:
     return follower.status().drift
 
 
-def rebuild(gallery: Gallery, codec: str) -> Rebuilt:
-    """Fill an embedded PostgreSQL and start followers on it."""
+def rebuild(gallery: Gallery, codec: str) -> tuple[Rebuilt, dict[str, float]]:
+    """Fill an embedded PostgreSQL and start followers on it; the second answer is `table_bytes`."""
     folder = Path(tempfile.mkdtemp(prefix="clip-senet-bench-"))
     folder.chmod(0o755)  # started as root, the server runs as a user of its own
     server = EmbeddedPostgres(folder / "database")
@@ -191,7 +200,7 @@ def rebuild(gallery: Gallery, codec: str) -> Rebuilt:
         with step("filling PostgreSQL"):
             fill(url, gallery)
         with step("rebuilding"):
-            return asyncio.run(rebuilt(url, gallery, folder / "index", codec))
+            return asyncio.run(rebuilt(url, gallery, folder / "index", codec)), table_bytes(url)
     finally:
         server.stop()
         shutil.rmtree(folder)
@@ -205,7 +214,7 @@ def main() -> None:
     with step(f"making up {options.size:,} crops"):
         gallery = Gallery.made_up(options.size, options.dimension)
     warm, cold = restarts(gallery, options.codec)
-    again = rebuild(gallery, options.codec)
+    again, bytes_per_crop = rebuild(gallery, options.codec)
     print_table(
         f"a fresh process, {options.size:,} x {options.dimension}, {options.codec}",
         ("", "imported s", "open s", "first answer s"),
@@ -223,6 +232,7 @@ def main() -> None:
             ("restarted from it, to the first answer", again.restart_s, ""),
         ],
     )
+    print_table("PostgreSQL, bytes a crop with all indexes", tuple(bytes_per_crop), [tuple(bytes_per_crop.values())])
     write_report(
         "restart",
         options=vars(options),
@@ -230,6 +240,7 @@ def main() -> None:
         warm=warm,
         cold=cold,
         rebuilt=again,
+        bytes_per_crop=bytes_per_crop,
     )
     missed = warm.answered_s > RESTART_TARGET_S or again.vectors_per_s < REBUILD_TARGET
     console.print("A target was missed." if missed else "Both targets were met.")
