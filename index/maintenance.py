@@ -23,6 +23,9 @@ from index.segments.writer import write_segment
 from index.state import CollectionDraft, CollectionState
 from index.table import TableRows
 
+_Stretch = tuple[int, int | None]
+"""Length in microseconds and which of these stretches since 1970; None for crops without captured_at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
@@ -121,7 +124,7 @@ def seal(folder: Path, collection: str, part: Part, rows: TableRows, span_us: in
     return Rewrite(collection, [part], segments)
 
 
-def compact(folder: Path, collection: str, parts: Sequence[Part], codec: str) -> Rewrite:
+def compact(folder: Path, collection: str, parts: Sequence[Part], codec: str, span_us: int) -> Rewrite:
     """Write the living rows of segments of one stretch of time as one segment.
 
     Args:
@@ -129,11 +132,14 @@ def compact(folder: Path, collection: str, parts: Sequence[Part], codec: str) ->
         collection: The collection.
         parts: The segments' parts.
         codec: Name of the codec to write.
+        span_us: Length of a stretch, in microseconds.
 
     Raises:
         StorageError: The files cannot be written. The parts stay as they are.
     """
-    rows = merge([part.rows for part in parts if isinstance(part.rows, Segment)], [part.live_mask() for part in parts])
+    segments = [part.rows for part in parts if isinstance(part.rows, Segment)]
+    (stretch,) = {_stretch(segment, span_us) for segment in segments}
+    rows = merge(segments, [part.live_mask() for part in parts], *stretch)
     held = CODECS[codec].held(rows.embeddings)
     if np.array_equal(held, rows.embeddings):
         return Rewrite(collection, parts, [_written(folder, rows, codec)])
@@ -150,14 +156,14 @@ def to_compact(collection: CollectionState, options: IndexOptions, now: datetime
         options: When that is due.
         now: The time.
     """
-    by_period: defaultdict[int | None, list[Part]] = defaultdict(list)
+    by_stretch: defaultdict[_Stretch, list[Part]] = defaultdict(list)
     for part in collection.parts.values():
         if part.segment is not None:
-            by_period[part.period].append(part)
+            by_stretch[_stretch(part.segment, options.span_us)].append(part)
             overdue = part.dead_since is not None and now - part.dead_since >= options.purge_after
             if overdue or part.dead > options.dead_share * len(part.rows) or part.codec != collection.codec:
                 return [part]
-    return next((group for parts in by_period.values() if (group := _alike(parts, options))), None)
+    return next((group for parts in by_stretch.values() if (group := _alike(parts, options))), None)
 
 
 def _alike(parts: Iterable[Part], options: IndexOptions) -> list[Part] | None:
@@ -174,6 +180,19 @@ def _alike(parts: Iterable[Part], options: IndexOptions) -> list[Part] | None:
         if len(group) >= options.merge_parts:
             return group
     return None
+
+
+def _stretch(segment: Segment, span_us: int) -> _Stretch:
+    """The stretch of capture time that a segment is merged in: one of the given span where one holds all its rows.
+
+    So segments written with a shorter span are merged by the longer one, and those written with a longer span stay
+    what they are.
+    """
+    about = segment.description
+    if about.times is None:
+        return span_us, None
+    first, last = (time // span_us for time in about.times)
+    return (span_us, first) if first == last else (about.span_us, about.period)
 
 
 def _died(before: Part, now: Part | None) -> NDArray[np.int64]:

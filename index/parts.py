@@ -25,7 +25,6 @@ class Part:
         key: What this part and its successors are called, and no other of the process.
         rows: The rows, dead ones included.
         codec: Name of the codec whose held vectors they are.
-        period: Stretch of capture time the rows belong to; None where they belong to none or to several.
         times: Earliest and latest known time of capture, microseconds since 1970; None where none is known.
         all_timed: Whether every row has a time of capture.
         ids: Bounds of the ids, as 128-bit numbers.
@@ -37,7 +36,6 @@ class Part:
     key: str
     rows: Segment | TableRows
     codec: str
-    period: int | None
     times: tuple[int, int] | None
     all_timed: bool
     ids: tuple[int, int]
@@ -119,7 +117,6 @@ def table_part(rows: TableRows, before: Part | None) -> Part:
         key=table.key,
         rows=rows,
         codec=table.codec,
-        period=None,
         times=table.times,
         all_timed=False,
         ids=table.ids,
@@ -142,7 +139,6 @@ def segment_part(segment: Segment, live: NDArray[np.bool_] | None = None, dead_s
         key=segment.id,
         rows=segment,
         codec=about.codec,
-        period=about.period,
         times=about.times,
         all_timed=about.period is not None,
         ids=segment.id_range,

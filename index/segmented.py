@@ -249,7 +249,7 @@ class SegmentedIndex:
                 return True
             for name, collection in self._state.collections.items():
                 if (parts := to_compact(collection, self._options, now)) is not None:
-                    self._take_in(compact(self._segments_folder, name, parts, collection.codec))
+                    self._take_in(compact(self._segments_folder, name, parts, collection.codec, self._options.span_us))
                     self._snapshots_owed = 2  # until then the kept snapshots name the old segments
                     self._collect_garbage()
                     return True

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import numpy as np
@@ -19,6 +19,13 @@ _FEW_CODES: Final = 4
 """Up to how many codes a column is compared with one by one, which is faster than looking every row up in a table."""
 
 _Mask = NDArray[np.bool_]
+
+
+class _Words(Protocol):
+    """What the codes of a column mean."""
+
+    def among(self, codes: NDArray[np.int32]) -> _Mask:
+        """A table over all codes: True at the given ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,8 @@ def _may_overlap(part: Part, where: Filter) -> bool:
 def _by_words(part: Part, where: Filter, masks: list[_Mask]) -> bool:
     """Add the masks of all conditions on words; False where a condition holds for no row."""
     columns, words = part.rows.columns, part.rows.words
-    required = [
-        (column, vocabulary.codes(names), len(vocabulary))
+    required: list[tuple[NDArray[np.int32], NDArray[np.int32], _Words]] = [
+        (column, vocabulary.codes(names), vocabulary)
         for names, vocabulary, column in (
             (where.camera_ids, words.cameras, columns.cameras),
             (where.vehicle_ids, words.vehicles, columns.vehicles),
@@ -89,7 +96,7 @@ def _by_words(part: Part, where: Filter, masks: list[_Mask]) -> bool:
         if names is not None
     ]
     required += [
-        (columns.attributes, words.attributes.holding(key, value), len(words.attributes))
+        (columns.attributes, words.attributes.holding(key, value), words.attributes)
         for key, value in where.attributes.items()
     ]
     on_tracks = None if where.tracks is None else _on_tracks(part, where.tracks)
@@ -102,21 +109,19 @@ def _by_words(part: Part, where: Filter, masks: list[_Mask]) -> bool:
         (where.exclude_vehicle_ids, words.vehicles, columns.vehicles),
     ):
         if names and len(codes := vocabulary.codes(names)):
-            masks.append(~_in(column, codes, len(vocabulary)))
+            masks.append(~_in(column, codes, vocabulary))
     if where.exclude_tracks and (mask := _on_tracks(part, where.exclude_tracks)) is not None:
         masks.append(~mask)
     return True
 
 
-def _in(column: NDArray[np.int32], codes: NDArray[np.int32], words: int) -> _Mask:
+def _in(column: NDArray[np.int32], codes: NDArray[np.int32], vocabulary: _Words) -> _Mask:
     if len(codes) <= _FEW_CODES:
         mask: _Mask = column == codes[0]
         for code in codes[1:]:
             mask |= column == code
         return mask
-    table = np.zeros(words, dtype=np.bool_)
-    table[codes] = True
-    found: _Mask = table[column]
+    found: _Mask = vocabulary.among(codes)[column]
     return found
 
 
@@ -130,7 +135,7 @@ def _on_tracks(part: Part, tracks: AbstractSet[Track]) -> _Mask | None:
     for camera_id, names in of_camera.items():
         camera, codes = words.cameras.codes([camera_id]), words.tracks.codes(names)
         if len(camera) and len(codes):
-            mask = _in(columns.tracks, codes, len(words.tracks))
+            mask = _in(columns.tracks, codes, words.tracks)
             mask &= columns.cameras == camera[0]
             on_one = mask if on_one is None else on_one | mask
     return on_one

@@ -136,22 +136,6 @@ def merged_columns(columns: Sequence[Columns], words: Sequence[SegmentWords]) ->
     return whole, SegmentWords(camera_words, track_words, vehicle_words, attribute_words)
 
 
-def concatenate(parts: Sequence[SegmentRows]) -> SegmentRows:
-    """Rows of several parts of one collection, span and period one behind the other; at least one part.
-
-    Raises:
-        ValueError: The parts differ in collection, span or period.
-    """
-    first = parts[0]
-    if any(
-        (one.collection, one.span_us, one.period) != (first.collection, first.span_us, first.period) for one in parts
-    ):
-        raise ValueError("parts of different collections, spans or periods do not make one segment")
-    columns, words = merged_columns([one.columns for one in parts], [one.words for one in parts])
-    embeddings = np.concatenate([one.embeddings for one in parts])
-    return SegmentRows(first.collection, first.span_us, first.period, embeddings, columns, words)
-
-
 def in_id_order(columns: Columns) -> NDArray[np.int64]:
     """The order that sorts rows by ascending id, shape (rows,)."""
     order: NDArray[np.int64] = np.lexsort((columns.id_low, columns.id_high))

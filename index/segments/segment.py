@@ -80,14 +80,6 @@ class Segment:
         held = (self.columns.id_high[row] == id_high) & (self.columns.id_low[row] == id_low)
         return np.where(held, row, -1)
 
-    def rows_where(self, live: NDArray[np.bool_]) -> SegmentRows:
-        """The live rows, to be written again.
-
-        Args:
-            live: Shape (rows,).
-        """
-        return merge([self], [live])
-
     def close(self) -> None:
         """Let go of the vectors' files. The columns are let go when nothing reads them any longer."""
         self.vectors.close()
@@ -120,22 +112,25 @@ def open_segment(folder: Path, codecs: Mapping[str, Codec], *, verify: bool) -> 
         raise SegmentError(f"{folder} cannot be opened: {error}") from error
 
 
-def merge(segments: Sequence[Segment], live: Sequence[NDArray[np.bool_]]) -> SegmentRows:
-    """The live rows of segments of one collection, span and period, in ascending order of id, to be written as one.
+def merge(
+    segments: Sequence[Segment], live: Sequence[NDArray[np.bool_]], span_us: int, period: int | None
+) -> SegmentRows:
+    """The live rows of segments of one collection, in ascending order of id, to be written as one.
 
     The embeddings are held once, in the order in which they are written.
 
     Args:
         segments: At least one.
         live: For each the rows to take, shape (rows,).
+        span_us: Length of the stretch of capture time that holds them all, in microseconds.
+        period: Which of these stretches since 1970; None for crops without captured_at.
 
     Raises:
-        ValueError: The segments differ in collection, span or period.
+        ValueError: The segments differ in collection.
     """
     about = segments[0].description
-    key = (about.collection, about.span_us, about.period)
-    if any((one.description.collection, one.description.span_us, one.description.period) != key for one in segments):
-        raise ValueError("segments of different collections, spans or periods do not make one segment")
+    if any(one.description.collection != about.collection for one in segments):
+        raise ValueError("segments of different collections do not make one segment")
     taken = [np.flatnonzero(mask) for mask in live]
     columns, words = merged_columns(
         [one.columns.at(rows) for one, rows in zip(segments, taken, strict=True)], [one.words for one in segments]
@@ -149,7 +144,7 @@ def merge(segments: Sequence[Segment], live: Sequence[NDArray[np.bool_]]) -> Seg
         for block in np.array_split(rows, max(1, len(rows) // _ROWS_AT_ONCE)):
             embeddings[places[start : start + len(block)]] = segment.vectors.held(block)
             start += len(block)
-    return SegmentRows(about.collection, about.span_us, about.period, embeddings, columns.at(order), words)
+    return SegmentRows(about.collection, span_us, period, embeddings, columns.at(order), words)
 
 
 def _words(arrays: Mapping[str, NDArray[Any]]) -> SegmentVocabularies:

@@ -202,6 +202,33 @@ def test_a_segment_whose_last_crop_is_at_the_limit_keeps_it(make: Make) -> None:
     assert [hit.sighting.id for hit in index.search(last.embedding[None], 9, Filter("c"))[0].hits] == [last.id]
 
 
+@pytest.mark.parametrize(("hours", "parts"), [(6, 6), (24, 5), (24 * 7, 2)])
+def test_segments_of_another_span_are_merged_by_the_new_one(tmp_path: Path, hours: int, parts: int) -> None:
+    options = replace(EXACT, merge_parts=2)
+    index = SegmentedIndex(8, tmp_path, options, background=False)
+    crops = [dated(n, n % 4 - 3) for n in range(8)]  # weeks since 1970 begin on Thursdays, so all of these are in one
+    undated = [replace(dated(n, 0), captured_at=None) for n in range(8, 10)]
+    index.apply([*crops, undated[0]], [], 1)
+    index.snapshot()
+    index.close()
+    index = SegmentedIndex.open(8, tmp_path, "", "", replace(options, span=timedelta(hours=hours)), background=False)
+    evening = crops[0].captured_at + timedelta(hours=7)
+    late = [replace(crops[0], id=UUID(int=number), captured_at=evening) for number in (98, 99)]
+    index.apply([*late, undated[1]], [], 2)
+    index.snapshot()
+    settle(index)
+    assert index.stats().collections["c"].parts == parts
+    found = index.search(crops[0].embedding[None], 20, Filter("c"))[0]
+    assert {hit.sighting.id for hit in found.hits} == {crop.id for crop in (*crops, *undated, *late)}
+    cut = crops[2].captured_at
+    index.apply([], [], 3, {"c": cut})
+    window = Filter("c", captured_from=cut, captured_to=cut + timedelta(days=1))
+    found = index.search(crops[0].embedding[None], 20, window)[0]
+    assert {hit.sighting.id for hit in found.hits} == {crop.id for crop in crops[2::4]}
+    assert index.stats().crops == 6
+    index.close()
+
+
 def test_what_was_deleted_is_gone_from_the_files_two_snapshots_later(make: Make, tmp_path: Path) -> None:
     index = make(8, IndexOptions(codec="fp32", purge_after=timedelta(0)))
     crops = [dated(n, 0, vehicle_id="kept") for n in range(50)]

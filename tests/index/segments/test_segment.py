@@ -11,12 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.raw_codec import RawCodec
-from support.segments import CODECS, DIMENSION, crops_of, exactly, rows_of_crops, some_crops, unit_vectors, written
+from support.segments import (
+    CODECS,
+    DIMENSION,
+    SPAN_US,
+    crops_of,
+    exactly,
+    some_crops,
+    unit_vectors,
+    written,
+)
 
 from index.camera_sums import CameraSums
 from index.contract import Sighting
 from index.segments.files import SegmentError
-from index.segments.rows import concatenate
 from index.segments.segment import Segment, merge, open_segment
 from index.segments.writer import CROPS_WORTH_SUMS, write_segment
 
@@ -125,7 +133,7 @@ def test_live_rows_are_written_again_without_the_dead_and_their_words(tmp_path: 
     crops[7] = Sighting(crops[7].id, "town", crops[7].embedding, "the only crop of this camera")
     segment = written(tmp_path, crops)
     live = np.arange(40) != 7
-    again = write_segment(tmp_path, segment.rows_where(live), CODECS["raw"])
+    again = write_segment(tmp_path, merge([segment], [live], SPAN_US, 20_000), CODECS["raw"])
     opened = open_segment(again, CODECS, verify=True)
     expected = [exactly(crop) for crop in (*crops[:7], *crops[8:])]
     assert [exactly(crop) for crop in crops_of(opened)] == expected
@@ -137,7 +145,8 @@ def test_merged_segments_hold_the_live_rows_of_all(tmp_path: Path) -> None:
     segments = [written(tmp_path, part) for part in parts]
     live = [np.random.default_rng(seed).random(len(part)) < 0.5 for seed, part in enumerate(parts)]
     live[1][:] = False
-    rows = merge(segments, live)
+    rows = merge(segments, live, 7 * SPAN_US, 2857)
+    assert (rows.span_us, rows.period) == (7 * SPAN_US, 2857)
     opened = open_segment(write_segment(tmp_path, rows, CODECS["raw"]), CODECS, verify=True)
     expected = [
         crop
@@ -151,21 +160,10 @@ def test_merged_segments_hold_the_live_rows_of_all(tmp_path: Path) -> None:
     assert np.all(np.diff(rows.columns.id_high.astype(object)) >= 0), "merge answers rows in order of id"
 
 
-def test_rows_in_memory_and_rows_of_segments_make_one_segment(tmp_path: Path) -> None:
-    fresh, old = some_crops(20, 1), some_crops(20, 2)
-    segment = written(tmp_path, old)
-    rows = concatenate([rows_of_crops(fresh), segment.rows_where(np.ones(20, dtype=np.bool_))])
-    opened = open_segment(write_segment(tmp_path, rows, CODECS["raw"]), CODECS, verify=True)
-    assert {exactly(crop) for crop in crops_of(opened)} == {exactly(crop) for crop in (*fresh, *old)}
-
-
 def test_parts_of_different_collections_are_not_put_together(tmp_path: Path) -> None:
-    here, there = some_crops(2, 1), some_crops(2, 2, "village")
+    segments = [written(tmp_path, some_crops(2, 1)), written(tmp_path, some_crops(2, 2, "village"))]
     with pytest.raises(ValueError, match="different collections"):
-        concatenate([rows_of_crops(here), rows_of_crops(there, "village")])
-    segments = [written(tmp_path, here), written(tmp_path, there)]
-    with pytest.raises(ValueError, match="different collections"):
-        merge(segments, [np.ones(2, dtype=np.bool_)] * 2)
+        merge(segments, [np.ones(2, dtype=np.bool_)] * 2, SPAN_US, 20_000)
 
 
 @pytest.mark.parametrize("name", ["segment.json", "columns.bin", "vectors/raw.npy"])
