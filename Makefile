@@ -36,9 +36,10 @@ format: $(VENV)/.dev ## Rewrite the code in the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## Measure the index beside a bare FAISS call, the embedder beside its bare towers; writes bench/results/
-	@$(BIN)/python -m bench.exact_search
-	@$(BIN)/python -m bench.embedding
+bench: $(VENV)/.dev ## Measure index and embedder beside others, half an hour, into bench/results/ (BENCH_SIZE=20000: quickly)
+	@missed=0; for one in exact_search filtered_search writes restart memory growth; do \
+		$(BIN)/python -m bench.$$one $${BENCH_SIZE:+--size $$BENCH_SIZE} || missed=1; done; \
+		$(BIN)/python -m bench.embedding || missed=1; exit $$missed
 
 clean: ## Remove the virtual environment and caches; data/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -7,25 +7,18 @@ fusion, BNNeck, unit length, and the check that the vector is one. Decoding and 
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
+from bench.harness import print_table, timed_ms, write_report
 from model.embedder import Embedder
 from model.weights import load_checkpoint, shipped_weights
 
-RESULTS = Path(__file__).parent / "results" / "embedding.json"
 TARGET = 1.3
 
 Run = Callable[[], object]
@@ -57,13 +50,6 @@ def bare_towers(weights: Path) -> Run:
     return run
 
 
-def timed_ms(run: Run) -> float:
-    """Milliseconds of one run."""
-    start = time.perf_counter()
-    run()
-    return 1e3 * (time.perf_counter() - start)
-
-
 def measure(embed: Run, towers: Run, rounds: int, threads: int) -> Measurement:
     """Time the two in turn, so that both meet the same moods of the machine."""
     torch.set_num_threads(threads)
@@ -91,20 +77,12 @@ def main() -> None:
     measurements = [
         measure(lambda: embedder.embed(crop), towers, options.rounds, threads) for threads in options.threads or (1, 2)
     ]
-    table = Table("threads", "embed ms", "towers ms", "ratio", title=f"one crop, {embedder.model_id}")
-    for one in measurements:
-        table.add_row(str(one.threads), f"{one.embed_ms:.2f}", f"{one.towers_ms:.2f}", f"{one.ratio:.2f}")
-    Console().print(table)
-    RESULTS.parent.mkdir(exist_ok=True)
-    report = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cpus": os.cpu_count(), "processor": platform.machine(), "load": os.getloadavg()[0]},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-        "model_id": embedder.model_id,
-        "target_ratio": TARGET,
-        "measurements": [asdict(one) for one in measurements],
-    }
-    RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print_table(
+        f"one crop, {embedder.model_id}",
+        ("threads", "embed ms", "towers ms", "ratio"),
+        [(str(one.threads), one.embed_ms, one.towers_ms, one.ratio) for one in measurements],
+    )
+    write_report("embedding", model_id=embedder.model_id, target_ratio=TARGET, measurements=measurements)
     raise SystemExit(any(one.ratio > TARGET for one in measurements))
 
 

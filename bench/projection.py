@@ -6,10 +6,6 @@ its ten nearest when all are projected. Prints a table and writes `bench/results
 """
 
 import argparse
-import json
-import os
-import platform
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +13,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from bench.harness import write_report
 from model.datasets import Crops, LabelledCrop, RetrievalTest
 from model.datasets.two_camera import open_two_camera, read_two_camera
 from model.embedder import Embedder
@@ -25,7 +22,6 @@ from model.evaluation.evaluation import evaluate_embedded
 from model.progress import count_bar
 from model.projection import Projection, ProjectionFit
 
-RESULTS = Path(__file__).parent / "results" / "projection.json"
 NEIGHBOURS = 10
 
 Rows = NDArray[np.float32]
@@ -105,17 +101,14 @@ def main() -> None:
             f"{one['mAP_two_camera']:.2f}",
         )
     console.print(table)
-    RESULTS.parent.mkdir(exist_ok=True)
-    report = {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"cpus": os.cpu_count(), "processor": platform.machine()},
-        "model_id": embedder.model_id,
-        "fitted_on": {"two-camera train": len(train), "rendered": len(fitted_on)},
-        "measured_on": {"two-camera val": len(val), "rendered": len(unseen)},
-        "mAP_two_camera_unprojected": plain,
-        "measurements": measurements,
-    }
-    RESULTS.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_report(
+        "projection",
+        model_id=embedder.model_id,
+        fitted_on={"two-camera train": len(train), "rendered": len(fitted_on)},
+        measured_on={"two-camera val": len(val), "rendered": len(unseen)},
+        mAP_two_camera_unprojected=plain,
+        measurements=measurements,
+    )
 
 
 if __name__ == "__main__":
