@@ -1,7 +1,6 @@
 """The index: the newest crops of each collection in memory, all others in immutable segments by time of capture."""
 
 import time
-import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from index.maintenance import Rewrite, compact, seal, to_compact
 from index.options import IndexOptions
 from index.parts import Part, segment_part, table_part
 from index.searching import Searcher
-from index.segments.folder import claim_folder, collect_garbage
+from index.segments.folder import claim_folder, collect_garbage, kept_snapshots
 from index.segments.segment import Segment
 from index.segments.snapshots import (
     SEGMENTS,
@@ -91,8 +90,8 @@ class SegmentedIndex:
         self._codecs: dict[str, str] = {}
         self._tables: dict[str, Table] = {}
         self._state = IndexState()
-        self._recorded = weakref.ref(self._state)  # weak, so that segments that were rewritten are let go of at once
-        self._snapshots_owed = 0
+        self._changes = self._recorded_changes = 0
+        self._named: frozenset[str] = frozenset()  # segments of the snapshots that stay
         self._snapshot_at = time.monotonic()
         self._background: Background | None = None
         self._accelerator = accelerator or accelerator_for(options.device, options.device_memory_bytes)
@@ -157,7 +156,7 @@ class SegmentedIndex:
     @property
     def snapshot_wanted(self) -> bool:
         """Whether another snapshot would hold more than the last one, or let go of files that are no longer needed."""
-        return self._snapshots_owed > 0 or self._state is not self._recorded()
+        return self._changes != self._recorded_changes or not self._named <= self._living()
 
     def apply(
         self,
@@ -231,6 +230,7 @@ class SegmentedIndex:
             if (state := self._state.collections.get(collection)) is not None:
                 collections = {**self._state.collections, collection: replace(state, codec=name)}
                 self._state = IndexState(self._state.watermark, collections)
+                self._changes += 1
 
     def maintain(self) -> bool:
         """Do one step of sealing, compaction or purging.
@@ -250,7 +250,6 @@ class SegmentedIndex:
             for name, collection in self._state.collections.items():
                 if (parts := to_compact(collection, self._options, now)) is not None:
                     self._take_in(compact(self._segments_folder, name, parts, collection.codec, self._options.span_us))
-                    self._snapshots_owed = 2  # until then the kept snapshots name the old segments
                     self._collect_garbage()
                     return True
             return False
@@ -267,16 +266,16 @@ class SegmentedIndex:
         with self._maintaining:
             with self._writing:
                 self._tables = {}
-                state, codecs = self._state, dict(self._codecs)
+                state, codecs, changes = self._state, dict(self._codecs), self._changes
             sealed: dict[str, Rewrite] = {}
             for name, part in state.parts():
                 if isinstance(part.rows, TableRows):
                     sealed[part.key] = seal(self._segments_folder, name, part, part.rows, self._options.span_us)
                     self._take_in(sealed[part.key])
             write_snapshot(self._folder, self._manifest(state, sealed, codecs))
-            self._recorded, self._snapshot_at = weakref.ref(self._state), time.monotonic()
-            self._snapshots_owed = max(0, self._snapshots_owed - 1)
+            self._recorded_changes, self._snapshot_at = changes, time.monotonic()
             self._collect_garbage()
+            self._named = self._named_by_snapshots()
             return state.watermark
 
     def close(self) -> None:
@@ -317,6 +316,7 @@ class SegmentedIndex:
             parts[table.key] = table_part(table.append(crops), parts.get(table.key))
             self._tables[name] = table
         self._publish(drafts, watermark)
+        self._changes += 1
 
     def _publish(self, drafts: Mapping[str, CollectionDraft], watermark: int) -> None:
         """Let searches see the drafts. The caller holds the lock of writers."""
@@ -407,8 +407,15 @@ class SegmentedIndex:
                 segment.vectors = accelerated(segment.vectors, self._accelerator, approximate=approximate)
 
     def _collect_garbage(self) -> None:
-        living = [part.key for _, part in self._state.parts() if part.segment is not None]
-        collect_garbage(self._folder, self.identity, living)
+        collect_garbage(self._folder, self.identity, self._living())
+
+    def _living(self) -> set[str]:
+        """Ids of the segments that searches see."""
+        return {part.key for _, part in self._state.parts() if part.segment is not None}
+
+    def _named_by_snapshots(self) -> frozenset[str]:
+        kept = kept_snapshots(self._folder, self.identity).values()
+        return frozenset(id_ for snapshot in kept for id_ in snapshot.segment_ids())
 
     def _restore(self) -> None:
         found = open_newest(self._folder, self.identity, CODECS)
@@ -425,7 +432,7 @@ class SegmentedIndex:
                 collections[name] = finished
                 self._codecs[name] = entry.codec
         self._state = IndexState(snapshot.watermark, collections)
-        self._recorded = weakref.ref(self._state)
+        self._named = self._named_by_snapshots()
 
 
 def _now() -> datetime:

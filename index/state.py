@@ -38,7 +38,7 @@ class CollectionState:
     camera_sums: Mapping[str, CameraSums] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
+@dataclass(frozen=True, slots=True)
 class IndexState:
     """All collections that hold crops, by name, at a watermark."""
 

@@ -5,11 +5,12 @@ import logging
 import os
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from index.segments.files import UNFINISHED, SnapshotError, StorageError
-from index.segments.snapshots import SEGMENTS, SNAPSHOTS, Identity, manifests, read_snapshot
+from index.segments.snapshots import SEGMENTS, SNAPSHOTS, Identity, IndexSnapshot, manifests, read_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,17 @@ def _claim(path: Path) -> OwnedFolder | None:
     return OwnedFolder(path, lock)
 
 
+def kept_snapshots(folder: Path, identity: Identity) -> dict[Path, IndexSnapshot]:
+    """The snapshots that stay when others are written: the newest of an identity that are whole, newest first."""
+    kept: dict[Path, IndexSnapshot] = {}
+    for path in manifests(folder):
+        with suppress(SnapshotError):
+            snapshot = read_snapshot(path)
+            if snapshot.identity == identity and len(kept) < KEPT_SNAPSHOTS:
+                kept[path] = snapshot
+    return kept
+
+
 def collect_garbage(folder: Path, identity: Identity, living: Collection[str]) -> list[str]:
     """Remove what is no longer needed, and what was left unfinished by a process that died.
 
@@ -82,23 +94,12 @@ def collect_garbage(folder: Path, identity: Identity, living: Collection[str]) -
     Returns:
         Names of what was removed.
     """
-    kept: list[Path] = []
-    named = set(living)
-    others = []
-    for path in manifests(folder):
-        try:
-            snapshot = read_snapshot(path)
-        except SnapshotError:
-            others.append(path)
-            continue
-        if snapshot.identity == identity and len(kept) < KEPT_SNAPSHOTS:
-            kept.append(path)
-            named |= snapshot.segment_ids()
-        else:
-            others.append(path)
+    kept = kept_snapshots(folder, identity)
+    named = set(living).union(*(snapshot.segment_ids() for snapshot in kept.values()))
     garbage = [*(folder / SEGMENTS).glob(f"{UNFINISHED}*"), *(folder / SNAPSHOTS).glob(f"{UNFINISHED}*")]
     if kept:
-        garbage += others  # manifests before segments: at no time does one name what is gone
+        # manifests before segments: at no time does one name what is gone
+        garbage += [path for path in manifests(folder) if path not in kept]
         garbage += [path for path in (folder / SEGMENTS).glob("*") if path.name not in named]
     return [path.name for path in dict.fromkeys(garbage) if _remove(path)]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from support.indexes import TINY
 from support.vectors import unit_rows
 
-from index import maintenance, searching
+from index import maintenance, searching, segmented
 from index.codecs import CODECS
 from index.contract import Filter, Hits, Sighting
 from index.options import IndexOptions
@@ -250,6 +250,42 @@ def test_what_was_deleted_is_gone_from_the_files_two_snapshots_later(make: Make,
     assert not files_with(b"to be forgotten")
     assert not files_with(secret.embedding.tobytes())
     assert files_with(crops[0].embedding.tobytes())
+
+
+def test_what_has_expired_is_gone_from_the_files_two_snapshots_later_and_after_a_restart(tmp_path: Path) -> None:
+    index = SegmentedIndex(8, tmp_path, EXACT, background=False)
+    index.apply([dated(n, n % 4, vehicle_id=f"day {n % 4}") for n in range(40)], [], 1)
+    index.snapshot()
+    index.apply([], [UUID(int=n + 1) for n in range(3, 40, 4)], 2, {"c": NOON + timedelta(days=2)})
+    assert index.snapshot() == 2
+    assert index.snapshot_wanted  # the one before names what has expired, and the day that was deleted
+    index.close()
+    index = SegmentedIndex.open(8, tmp_path, "", "", EXACT, background=False)
+    assert index.snapshot_wanted
+    index.snapshot()
+    assert not index.snapshot_wanted
+    days = {
+        f"day {day}" for day in range(4) for path in tmp_path.rglob("*.bin") if b"day %d" % day in path.read_bytes()
+    }
+    assert days == {"day 2"}
+    index.close()
+
+
+def test_what_is_written_beside_a_snapshot_is_worth_another(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = make(8)
+    index.apply([dated(1, 0)], [], 1)
+    write = segmented.write_snapshot
+
+    def write_beside_a_writer(*arguments: Any) -> Path:
+        index.apply([dated(2, 0)], [], 2)
+        return write(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segmented, "write_snapshot", write_beside_a_writer)
+        assert index.snapshot() == 1
+    assert index.snapshot_wanted
+    assert index.snapshot() == 2
+    assert not index.snapshot_wanted
 
 
 def test_a_full_disk_loses_nothing_and_is_told_until_there_is_room(
