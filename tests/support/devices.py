@@ -80,9 +80,13 @@ def prompt_accelerator(make_engine: Callable[[], Engine], **options: Any) -> Pro
     )
 
 
-def settled(accelerator: Accelerator, waiting: int = 0) -> None:
-    """Wait until the accelerator has done what there was to do, and only so many segments have no copy."""
-    until(lambda: accelerator.stats().waiting <= waiting or accelerator.stats().problem is not None)
+def settled(accelerator: Accelerator) -> None:
+    """Wait until every segment has its copy, or waits for room, or there is no use in waiting."""
+
+    def nothing_to_do() -> bool:
+        return accelerator.stats().waiting == len(accelerator._parked) or accelerator.stats().problem is not None
+
+    until(nothing_to_do)
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -3,6 +3,7 @@
 import gc
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, get_ident
@@ -94,8 +95,7 @@ class TestMemory:
         with caplog.at_level(logging.WARNING):
             accelerator.take = lambda copy: Accelerator.take(accelerator, copy)
             second, third = vectors_of(written, accelerator, 2), vectors_of(written, accelerator, 3)
-            settled(accelerator, waiting=2)
-            until(lambda: not accelerator._arrived and not accelerator._loading)
+            until(lambda: len(accelerator._parked) == 2 and not accelerator._loading)
         assert by_device(accelerator, first)
         assert not by_device(accelerator, second)
         assert (accelerator.stats().segments, accelerator.stats().waiting) == (1, 2)
@@ -105,7 +105,7 @@ class TestMemory:
         ]
         del first
         gc.collect()
-        until(lambda: accelerator.stats().segments == 1 and accelerator.stats().waiting == 1)
+        until(lambda: accelerator.stats().segments == 1 and len(accelerator._parked) == 1 and not accelerator._loading)
         assert by_device(accelerator, second) != by_device(accelerator, third)
 
     def test_a_device_out_of_memory_while_copying_is_tried_again_when_a_segment_leaves(
@@ -120,7 +120,7 @@ class TestMemory:
         accelerator = make_accelerator(lambda: Hooked(second_fails))
         accelerator.take = lambda copy: Accelerator.take(accelerator, copy)
         first, second = vectors_of(written, accelerator), vectors_of(written, accelerator, 2)
-        until(lambda: accelerator.stats().segments == 1 and bool(accelerator._parked))
+        until(lambda: accelerator.stats().segments == 1 and accelerator._parked and not accelerator._loading)
         assert by_device(accelerator, first)
         assert not by_device(accelerator, second)
         assert OUT_OF_MEMORY in caplog.text
@@ -216,10 +216,12 @@ class TestErrors:
         hang = lambda queries: goes_on.wait()  # noqa: E731
         accelerator = make_accelerator(lambda: Hooked(before_search=hang), answers_within_s=0.2)
         vectors = vectors_of(written, accelerator)
+        started = time.monotonic()
         with ThreadPoolExecutor(4) as pool:
             assert not any(pool.map(lambda number: by_device(accelerator, vectors, number), range(4)))
         assert accelerator.stats().problem == "it has not answered for 0.2 s"
         assert not by_device(accelerator, vectors)
+        assert time.monotonic() - started < 5
         goes_on.set()
 
 
