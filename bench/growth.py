@@ -113,6 +113,9 @@ def draw(points: list[Point], bytes_per_s: float, dimension: int, path: Path) ->
 def _finish(axes: Any, dimension: int) -> None:  # noqa: ANN401 - loaded only to draw
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:,.10g}")
+        axis.set_minor_formatter("")
     axes.set_xlabel(f"crops, {dimension} components each")
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
