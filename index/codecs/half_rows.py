@@ -6,6 +6,7 @@ of a file that is not in the system's cache only the pages of the rows themselve
 """
 
 import os
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ class HalfRows:
             self._row_bytes = STORED.itemsize * self.dimension
             self._start = path.stat().st_size - self.rows * self._row_bytes
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            # a segment that was rewritten is let go of by the last search that reads it, which closes nothing
+            self._closing = weakref.finalize(self, os.close, self._file)
             os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_RANDOM)
             ends = np.unique([0, self.rows - 1])
             if not np.array_equal(self.held(ends), mapped.held(ends)):
@@ -53,7 +56,7 @@ class HalfRows:
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        self._closing()
 
     def _read(self, codes: NDArray[np.float16], first: int) -> None:
         """Fill codes with the rows from one on.

@@ -382,6 +382,17 @@ def test_a_snapshot_of_another_model_or_database_is_not_used(tmp_path: Path) -> 
         again.close()
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_segments_that_were_rewritten_keep_no_file_open(make: Make, tmp_path: Path, codec: str) -> None:
+    index = make(8, replace(TINY, codec=codec))
+    for turn in range(20):
+        index.apply([dated(turn, 0)], [], turn + 1)
+        index.snapshot()
+        settle(index)
+    opened = [str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    assert not [name for name in opened if name.startswith(str(tmp_path)) and name.endswith("(deleted)")]
+
+
 def test_updating_one_crop_forever_needs_no_more_memory_or_files(make: Make) -> None:
     index = make(8, replace(TINY, codec="fp32"), background=True)
     for turn in range(400):

@@ -39,3 +39,16 @@ def test_a_file_cut_off_in_use_is_an_error_and_no_vector(folder: Path) -> None:
     with pytest.raises(OSError, match="cut off"):
         read.held(np.array([299]))
     read.close()
+
+
+def test_the_file_is_let_go_of_when_closed_and_with_the_last_who_reads_it(folder: Path) -> None:
+    def opened() -> int:
+        return sum(one.is_symlink() and one.readlink() == folder / HALVES for one in Path("/proc/self/fd").iterdir())
+
+    closed, dropped = HalfRows(folder), HalfRows(folder)
+    assert opened() == 2
+    closed.close()
+    closed.close()
+    assert opened() == 1
+    del dropped
+    assert opened() == 0
