@@ -105,6 +105,10 @@ def translated_errors() -> Iterator[None]:
         raise UnavailableError(detail, retry_after_s=RETRY_AFTER_S) from error
 
 
+Session = AsyncSession
+"""A unit of work: whoever has one hands it on to repositories, which alone speak SQL through it."""
+
+
 class Database:
     """A pool of connections to one PostgreSQL database. A database that restarts is found again by itself.
 

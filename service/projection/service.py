@@ -10,10 +10,8 @@ from collections.abc import Callable
 from contextlib import aclosing
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from model.projection import Projection, ProjectionFit
-from service.database.engine import Database
+from service.database.engine import Database, Session
 from service.database.tables import Collection
 from service.errors import InvalidValueError, ModelMismatchError
 from service.gallery.repository import GalleryRepository
@@ -119,7 +117,7 @@ async def project_collection(database: Database, collection: str, projection: Pr
 
 
 async def _project_batch(
-    session: AsyncSession, collection_id: UUID, projection: Projection, after: UUID | None
+    session: Session, collection_id: UUID, projection: Projection, after: UUID | None
 ) -> list[UUID]:
     repository = ProjectionRepository(session, collection_id)
     crop_ids, vectors = await repository.left(projection.base_model_id, projection.model_id, BATCH, after)
@@ -128,7 +126,7 @@ async def _project_batch(
     return crop_ids
 
 
-async def _finish(session: AsyncSession, name: str, projection: Projection, advance: Advance) -> None:
+async def _finish(session: Session, name: str, projection: Projection, advance: Advance) -> None:
     """Make what is left, whatever its id, and name the new model. The first lock shuts out every enrolment."""
     collection = await _collection(session, name)
     repository = ProjectionRepository(session, collection.id)
@@ -151,7 +149,7 @@ async def _finish(session: AsyncSession, name: str, projection: Projection, adva
     await GalleryRepository(session).log_changes(collection.id, late, deleted=False)
 
 
-async def _collection(session: AsyncSession, name: str) -> Collection:
+async def _collection(session: Session, name: str) -> Collection:
     collection = await GalleryRepository(session).collection(name)
     if collection is None:
         raise no_collection(name)
