@@ -44,15 +44,16 @@ class CameraSums:
     squares: NDArray[np.int64]
 
     @classmethod
-    def of(cls, embeddings: NDArray[np.float32]) -> Self:
-        """Sums over embeddings of shape (crops, dimension)."""
+    def of(cls, embeddings: NDArray[np.float32], rows: NDArray[np.int64] | None = None) -> Self:
+        """Sums over embeddings of shape (crops, dimension), or over the given rows of them."""
+        rows = np.arange(len(embeddings)) if rows is None else rows
         total = np.zeros(embeddings.shape[1], dtype=np.int64)
         squares = np.zeros(embeddings.shape[1], dtype=np.int64)
-        for start in range(0, len(embeddings), _ROWS_AT_ONCE):
-            counted = _counted(embeddings[start : start + _ROWS_AT_ONCE])
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            counted = _counted(embeddings[rows[start : start + _ROWS_AT_ONCE]])
             total += counted.sum(axis=0, dtype=np.float64).astype(np.int64)
             squares += np.einsum("ij,ij->j", counted, counted, dtype=np.float64).astype(np.int64)
-        return cls(len(embeddings), total, squares)
+        return cls(len(rows), total, squares)
 
     def __add__(self, other: Self) -> Self:
         return type(self)(self.count + other.count, self.total + other.total, self.squares + other.squares)
@@ -84,7 +85,7 @@ def camera_sums(embeddings: NDArray[np.float32], cameras: NDArray[np.int32], nam
     order = np.argsort(cameras, kind="stable")
     codes, starts = np.unique(cameras[order], return_index=True)
     groups = np.split(order, starts[1:])
-    return {names[code]: CameraSums.of(embeddings[rows]) for code, rows in zip(codes.tolist(), groups, strict=True)}
+    return {names[code]: CameraSums.of(embeddings, rows) for code, rows in zip(codes.tolist(), groups, strict=True)}
 
 
 def _counted(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,16 +5,17 @@ over when the new parts take the place of the old ones.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.camera_sums import CameraSums, camera_sums
-from index.codecs import CODECS
+from index.codecs import CODECS, Codec
 from index.options import IndexOptions
 from index.parts import Part, segment_part
 from index.segments.rows import UNKNOWN_TIME, SegmentRows, frozen_columns
@@ -23,6 +24,7 @@ from index.segments.writer import write_segment
 from index.state import CollectionDraft, CollectionState
 from index.table import TableRows
 
+_ROWS_AT_ONCE: Final = 4096
 _Stretch = tuple[int, int | None]
 """Length in microseconds and which of these stretches since 1970; None for crops without captured_at."""
 
@@ -140,12 +142,12 @@ def compact(folder: Path, collection: str, parts: Sequence[Part], codec: str, sp
     segments = [part.rows for part in parts if isinstance(part.rows, Segment)]
     (stretch,) = {_stretch(segment, span_us) for segment in segments}
     rows = merge(segments, [part.live_mask() for part in parts], *stretch)
-    held = CODECS[codec].held(rows.embeddings)
-    if np.array_equal(held, rows.embeddings):
+    if all(part.codec == codec for part in parts) or _held_by(rows.embeddings, CODECS[codec]):
         return Rewrite(collection, parts, [_written(folder, rows, codec)])
     sums = camera_sums(rows.embeddings, rows.columns.cameras, rows.words.cameras)
-    recoded = SegmentRows(rows.collection, rows.span_us, rows.period, held, rows.columns, rows.words)
-    return Recoding(collection, parts, [_written(folder, recoded, codec)], sums)
+    for block in _blocks(rows.embeddings):
+        block[:] = CODECS[codec].held(block)
+    return Recoding(collection, parts, [_written(folder, rows, codec)], sums)
 
 
 def to_compact(collection: CollectionState, options: IndexOptions, now: datetime) -> list[Part] | None:
@@ -193,6 +195,15 @@ def _stretch(segment: Segment, span_us: int) -> _Stretch:
         return span_us, None
     first, last = (time // span_us for time in about.times)
     return (span_us, first) if first == last else (about.span_us, about.period)
+
+
+def _held_by(embeddings: NDArray[np.float32], codec: Codec) -> bool:
+    return all(np.array_equal(codec.held(block), block) for block in _blocks(embeddings))
+
+
+def _blocks(embeddings: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Views of the rows, some at a time: a codec needs as much again for what it works on, and a merge is large."""
+    return (embeddings[start : start + _ROWS_AT_ONCE] for start in range(0, len(embeddings), _ROWS_AT_ONCE))
 
 
 def _died(before: Part, now: Part | None) -> NDArray[np.int64]:

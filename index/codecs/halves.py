@@ -60,9 +60,11 @@ def unit_of(codes: NDArray[np.float16]) -> NDArray[np.float32]:
     The squares of half-precision numbers up to 1 are multiples of 2^-48, so their sum is exact in float64 and the
     result does not depend on the order of the additions.
     """
-    exact = codes.astype(np.float64)
-    lengths = np.sqrt(np.einsum("ij,ij->i", exact, exact))
-    unit: NDArray[np.float32] = (exact / lengths[:, None]).astype(np.float32)
+    unit = np.empty(codes.shape, dtype=np.float32)
+    for start in range(0, len(codes), _ROWS_AT_ONCE):
+        exact = codes[start : start + _ROWS_AT_ONCE].astype(np.float64)
+        exact /= np.sqrt(np.einsum("ij,ij->i", exact, exact))[:, None]
+        unit[start : start + _ROWS_AT_ONCE] = exact
     return unit
 
 

@@ -17,7 +17,7 @@ from index.segments.rows import Columns, SegmentRows, SegmentWords, in_id_order,
 from index.segments.terms import FrozenAttributes
 from index.segments.words import FrozenWords
 
-_ROWS_AT_ONCE: Final = 16_384
+_ROWS_AT_ONCE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)

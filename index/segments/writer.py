@@ -121,11 +121,8 @@ def _sums(rows: SegmentRows) -> Mapping[str, NDArray[Any]]:
     totals = np.zeros((len(summed), rows.embeddings.shape[1]), dtype=np.int64)
     squares = np.zeros_like(totals)
     for place, camera in enumerate(summed.tolist()):
-        crops = np.flatnonzero(rows.columns.cameras == camera)
-        for start in range(0, len(crops), _ROWS_AT_ONCE):
-            part = CameraSums.of(rows.embeddings[crops[start : start + _ROWS_AT_ONCE]])
-            totals[place] += part.total
-            squares[place] += part.squares
+        sums = CameraSums.of(rows.embeddings, np.flatnonzero(rows.columns.cameras == camera))
+        totals[place], squares[place] = sums.total, sums.squares
     return {
         "sums.counts": counts.astype(np.int64),
         "sums.cameras": summed.astype(np.int32),
