@@ -83,9 +83,21 @@ def camera_sums(embeddings: NDArray[np.float32], cameras: NDArray[np.int32], nam
     if not len(cameras):
         return {}
     order = np.argsort(cameras, kind="stable")
-    codes, starts = np.unique(cameras[order], return_index=True)
-    groups = np.split(order, starts[1:])
-    return {names[code]: CameraSums.of(embeddings, rows) for code, rows in zip(codes.tolist(), groups, strict=True)}
+    codes, counts = np.unique(cameras, return_counts=True)
+    totals = np.zeros((len(codes), embeddings.shape[1]), dtype=np.int64)
+    squares = np.zeros_like(totals)
+    for start in range(0, len(order), _ROWS_AT_ONCE):
+        # all cameras at once, because a segment of a day may have hundreds of few crops each
+        rows = order[start : start + _ROWS_AT_ONCE]
+        counted = _counted(embeddings[rows])
+        seen, starts = np.unique(cameras[rows], return_index=True)
+        places = np.searchsorted(codes, seen)
+        totals[places] += np.add.reduceat(counted, starts, axis=0, dtype=np.float64).astype(np.int64)
+        squares[places] += np.add.reduceat(np.square(counted, dtype=np.float64), starts, axis=0).astype(np.int64)
+    return {
+        names[code]: CameraSums(count, totals[place], squares[place])
+        for place, (code, count) in enumerate(zip(codes.tolist(), counts.tolist(), strict=True))
+    }
 
 
 def _counted(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -80,7 +80,7 @@ class Recoding(Rewrite):
             high, low = part.rows.columns.id_high[died], part.rows.columns.id_low[died]
             draft.exchange(self._sums_of_new(high, low), _sums(part, died))
         for segment in self.new:
-            draft.exchange({}, segment.camera_sums)
+            draft.exchange({}, segment.camera_sums())
         draft.exchange(self.sums, {})
         Rewrite.take_in(self, draft, time)
 

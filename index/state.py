@@ -16,7 +16,7 @@ from index.parts import Part
 from index.segments.rows import UNKNOWN_TIME
 from index.table import Staged, Vocabularies, halves_of
 
-_ROWS_AT_ONCE = 16_384
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class CollectionDraft:
         segment = part.segment
         if segment is None:
             raise TypeError(f"part {part.key} is no segment")
-        self._add(segment.camera_sums)
+        self._add(segment.camera_sums())
         self._fingerprint += segment.description.fingerprint
         self._count += len(segment)
         self.parts[part.key] = replace(part, live=None, count=len(segment))
@@ -126,7 +126,7 @@ class CollectionDraft:
                 continue
             segment = part.segment
             if segment is not None and part.live is None and part.all_timed and part.times[1] < before:
-                self._subtract(segment.camera_sums)
+                self._subtract(segment.camera_sums())
                 self._fingerprint -= segment.description.fingerprint
                 self._count -= part.count
                 del self.parts[key]

@@ -1,6 +1,6 @@
 """An immutable segment, mapped from its files: some crops of one collection, in ascending order of id."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from index.camera_sums import CameraSums
+from index.camera_sums import CameraSums, camera_sums
 from index.codecs.contract import Codec, CodecError, SegmentVectors
 from index.segments.description import ARRAYS, DESCRIPTION, VECTORS, Description, read_description
 from index.segments.files import SegmentError, check_hashes, check_sizes
@@ -35,7 +35,6 @@ class Segment:
         columns: Its columns, mapped, in ascending order of id.
         words: What their codes mean.
         vectors: Its vectors.
-        camera_sums: Sums over the embeddings of each camera, all rows counted.
         disk_bytes: What its files take.
     """
 
@@ -45,7 +44,7 @@ class Segment:
         self.columns = Columns(**{one.name: arrays[one.name] for one in fields(Columns)})
         self.words = _words(arrays)
         self.vectors = vectors
-        self.camera_sums: Mapping[str, CameraSums] = _MappedSums(self, arrays)
+        self._sums = {name: arrays[f"sums.{name}"] for name in ("counts", "cameras", "totals", "squares")}
         self.disk_bytes = sum(seal.size for seal in description.files.values())
 
     @property
@@ -60,6 +59,20 @@ class Segment:
     def id_range(self) -> tuple[int, int]:
         """Lowest and highest id, each as the 128-bit number of the UUID."""
         return self._id(0), self._id(len(self) - 1)
+
+    def camera_sums(self) -> Mapping[str, CameraSums]:
+        """Sums over the embeddings of each camera, all rows counted.
+
+        Of cameras with too few crops to be worth storing they are added up now.
+        """
+        cameras, names, stored = self.columns.cameras, self.words.cameras, self._sums["cameras"]
+        sums = {names[code]: self._stored_sums(place) for place, code in enumerate(stored.tolist())}
+        few = np.flatnonzero(~names.among(stored)[cameras])
+        few = few[np.argsort(cameras[few], kind="stable")]
+        for block in np.array_split(few, max(1, -(-len(few) // _ROWS_AT_ONCE))):
+            for camera, more in camera_sums(self.vectors.held(block), cameras[block], names).items():
+                sums[camera] = sums[camera] + more if camera in sums else more
+        return sums
 
     def rows_of(self, id_high: NDArray[np.uint64], id_low: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Row of each id, -1 where the segment does not hold it.
@@ -83,6 +96,10 @@ class Segment:
     def close(self) -> None:
         """Let go of the vectors' files. The columns are let go when nothing reads them any longer."""
         self.vectors.close()
+
+    def _stored_sums(self, place: int) -> CameraSums:
+        count = int(self._sums["counts"][self._sums["cameras"][place]])
+        return CameraSums(count, self._sums["totals"][place], self._sums["squares"][place])
 
     def _id(self, row: int) -> int:
         return int(self.columns.id_high[row]) << 64 | int(self.columns.id_low[row])
@@ -153,30 +170,3 @@ def _words(arrays: Mapping[str, NDArray[Any]]) -> SegmentVocabularies:
 
     attributes = FrozenAttributes(table("attributes"), table("terms"), arrays["terms.starts"], arrays["terms.holders"])
     return SegmentVocabularies(table("cameras"), table("tracks"), table("vehicles"), attributes)
-
-
-class _MappedSums(Mapping[str, CameraSums]):
-    """Sums by camera, mapped; those of cameras with too few crops to be worth storing are added up when asked for."""
-
-    def __init__(self, segment: Segment, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._columns, self._vectors, self._cameras = segment.columns, segment.vectors, segment.words.cameras
-        self._counts: NDArray[np.int64] = arrays["sums.counts"]
-        self._stored: NDArray[np.int32] = arrays["sums.cameras"]
-        self._totals: NDArray[np.int64] = arrays["sums.totals"]
-        self._squares: NDArray[np.int64] = arrays["sums.squares"]
-
-    def __len__(self) -> int:
-        return len(self._cameras)
-
-    def __iter__(self) -> Iterator[str]:
-        return (self._cameras[code] for code in range(len(self._cameras)))
-
-    def __getitem__(self, camera: str) -> CameraSums:
-        codes = self._cameras.codes([camera])
-        if not len(codes):
-            raise KeyError(camera)
-        code = int(codes[0])
-        place = int(np.searchsorted(self._stored, code))
-        if place < len(self._stored) and self._stored[place] == code:
-            return CameraSums(int(self._counts[code]), self._totals[place], self._squares[place])
-        return CameraSums.of(self._vectors.held(np.flatnonzero(self._columns.cameras == code)))

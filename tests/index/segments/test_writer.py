@@ -118,7 +118,7 @@ def test_large_cameras_are_summed_in_blocks_like_small_ones(tmp_path: Path, monk
     monkeypatch.setattr("index.segments.writer._ROWS_AT_ONCE", 64)
     segment = written(tmp_path, some_crops(700))
     crops = list(crops_of(segment))
-    for camera, sums in segment.camera_sums.items():
+    for camera, sums in segment.camera_sums().items():
         expected = CameraSums.of(np.array([crop.embedding for crop in crops if crop.camera_id == camera]))
         assert sums.count == expected.count > 100
         assert np.array_equal(sums.total, expected.total)
