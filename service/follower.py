@@ -145,11 +145,14 @@ class Follower:
         self._task = asyncio.create_task(self._follow(), name="follower")
 
     async def stop(self) -> None:
-        """Stop following; the index stays as it is. A step that is being applied is finished first."""
+        """Stop following; the index stays as it is. A step or a snapshot that was begun is finished first."""
         if self._task is not None:
             await ended(self._task)
-            await ended(*self._on_duty.values())
-            self._task, self._on_duty = None, {}
+            if comparing := self._on_duty.pop(self._reconciling, None):
+                await ended(comparing)
+            if keeping := self._on_duty.pop(self._snapshots, None):
+                await asyncio.wait([keeping])  # a snapshot begun is made, and its line noted
+            self._task = None
 
     async def close(self) -> None:
         """Stop following, make a last snapshot and let go of the index, once no search uses it any longer."""

@@ -72,6 +72,8 @@ class SnapshotDuty:
         lent = followed.lend()
         followed.passed = {followed.line.sequence: followed.line}  # it will stand here or at a later one
         try:
+            # noted before as well: a process that ends in between leaves a snapshot that can be used
+            await finished(self._store.stands, followed.line)
             sequence = await finished(lent.ask, lambda index: index.snapshot())
             if followed.is_lent(lent):
                 line = followed.passed[sequence]

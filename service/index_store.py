@@ -77,9 +77,7 @@ class SegmentStore:
     def open(self, installation: UUID) -> tuple[FollowedIndex, Line] | None:
         """What was left; see `IndexStore.open`."""
         index = self._kind.open(self._dimension, self._folder, self._model_id, str(installation), self._options)
-        try:
-            mark = self._path(index.watermark).read_bytes().decode("utf-8", "replace")
-        except OSError:
+        if index.watermark == 0 or (mark := self._mark(index.watermark)) is None:
             index.close()
             return None
         return index, Line(index.watermark, mark)
@@ -98,6 +96,12 @@ class SegmentStore:
         write_atomically(self._path(line.sequence), line.mark.encode())
         for old in sorted(self._lines.glob("*.txt"))[:-KEPT_LINES]:
             old.unlink(missing_ok=True)
+
+    def _mark(self, sequence: int) -> str | None:
+        try:
+            return self._path(sequence).read_bytes().decode("utf-8", "replace")
+        except OSError:
+            return None
 
     def _path(self, sequence: int) -> Path:
         return self._lines / f"{sequence:020d}.txt"

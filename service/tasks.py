@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-_ASK_AGAIN_S = 0.5
+_ASK_AGAIN_S = 3.0
 
 
 async def finished(work: Callable[..., Result], *arguments: object) -> Result:

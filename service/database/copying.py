@@ -42,5 +42,10 @@ async def copied_rows(session: AsyncSession, query: Select[*tuple[Any, ...]]) ->
                 row = bytes(message).removeprefix(_HEADER)
                 if row != _TRAILER and row:
                     yield row
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise UnavailableError("The database does not answer.", retry_after_s=RETRY_AFTER_S) from error
+    except BaseException as error:
+        # A COPY that was left half way takes nothing else, not even a ROLLBACK: the connection goes, not to the pool.
+        await raw.close()
+        await session.invalidate()
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            raise UnavailableError("The database does not answer.", retry_after_s=RETRY_AFTER_S) from error
+        raise

@@ -1,6 +1,8 @@
 """For the tests of the truth, rows without pictures or a model; for those of its callers, a live service."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -8,15 +10,15 @@ from uuid import UUID
 import pytest
 from PIL import Image
 from sqlalchemy.ext.asyncio import AsyncSession
+from support.following import DIMENSION, MODEL_ID, Follow, Following, Store, rhythm
 from support.processes import ServiceProcess, data_folder
 from support.vectors import unit_rows
 from uuid_utils.compat import uuid7
 
+from index.segmented import SegmentedIndex
 from service.database.engine import Database
+from service.follower import Follower
 from service.gallery.repository import GalleryRepository, NewCrop
-
-MODEL_ID = "model-1"
-DIMENSION = 32
 
 MakeCrop = Callable[..., NewCrop]
 Add = Callable[..., Awaitable[list[NewCrop]]]
@@ -108,3 +110,38 @@ def paint(make_picture: Callable[..., Image.Image]) -> Callable[[Path, int], Pat
         return path
 
     return write
+
+
+@pytest.fixture
+def follow(database: Database, tmp_path: Path) -> Follow:
+    """A follower, not started, each with a folder of its own unless one is given."""
+    numbers = count()
+
+    def make(
+        poll_s: float = 0.02,
+        *,
+        model_id: str = MODEL_ID,
+        folder: Path | None = None,
+        kind: type[SegmentedIndex] = SegmentedIndex,
+        **changes: Any,
+    ) -> Follower:
+        store = Store(folder or tmp_path / str(next(numbers)), model_id, kind)
+        return Follower(database, store, model_id, rhythm(poll_s, **changes))
+
+    return make
+
+
+@pytest.fixture
+def following(follow: Follow) -> Following:
+    """A follower that is started, and stopped at the end."""
+
+    @asynccontextmanager
+    async def run(*arguments: Any, **options: Any) -> AsyncIterator[Follower]:
+        follower = follow(*arguments, **options)
+        await follower.start()
+        try:
+            yield follower
+        finally:
+            await follower.close()
+
+    return run

@@ -5,12 +5,9 @@ import gc
 import random
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,124 +15,30 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from support.following import (
+    MODEL_ID,
+    Follow,
+    Following,
+    assert_same,
+    head_of,
+    held_by,
+    holds,
+    level,
+    truth_of,
+    until,
+)
 
-from index.contract import Filter, Sighting, VectorError
-from index.options import IndexOptions
+from index.contract import VectorError
 from index.segmented import SegmentedIndex
 from service.database.engine import Database
 from service.database.vectors import decode, encode
 from service.errors import UnavailableError
-from service.follower import Follower
-from service.follower_duties import Rhythm
 from service.follower_repository import FollowerRepository
-from service.follower_rows import sightings
-from service.gallery.repository import GalleryRepository, NewCrop
-from service.index_store import SegmentStore
-
-DIMENSION = 32
-MODEL_ID = "model-1"
+from service.gallery.repository import NewCrop
 
 Add = Callable[..., Awaitable[list[NewCrop]]]
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
 Remove = Callable[[AsyncSession, UUID], Awaitable[None]]
-
-
-class Store(SegmentStore):
-    """Segments in a folder, of whatever kind of index a test wants."""
-
-    def __init__(self, folder: Path, model_id: str = MODEL_ID, kind: type[SegmentedIndex] = SegmentedIndex) -> None:
-        super().__init__(folder, DIMENSION, model_id, IndexOptions(codec="fp32", threads=1), kind)
-
-
-Follow = Callable[..., Follower]
-Following = Callable[..., AbstractAsyncContextManager[Follower]]
-
-
-def rhythm(poll_s: float = 0.02, **changes: Any) -> Rhythm:
-    """Nothing but following, unless a test says otherwise."""
-    return replace(Rhythm(poll_s, snapshot_s=3600, snapshot_changes=10**9, reconcile_s=3600), **changes)
-
-
-@pytest.fixture
-def follow(database: Database, tmp_path: Path) -> Follow:
-    """A follower, not started, each with a folder of its own unless one is given."""
-    numbers = count()
-
-    def make(
-        poll_s: float = 0.02,
-        *,
-        model_id: str = MODEL_ID,
-        folder: Path | None = None,
-        kind: type[SegmentedIndex] = SegmentedIndex,
-        **changes: Any,
-    ) -> Follower:
-        store = Store(folder or tmp_path / str(next(numbers)), model_id, kind)
-        return Follower(database, store, model_id, rhythm(poll_s, **changes))
-
-    return make
-
-
-@pytest.fixture
-def following(follow: Follow) -> Following:
-    """A follower that is started, and stopped at the end."""
-
-    @asynccontextmanager
-    async def run(*arguments: Any, **options: Any) -> AsyncIterator[Follower]:
-        follower = follow(*arguments, **options)
-        await follower.start()
-        try:
-            yield follower
-        finally:
-            await follower.close()
-
-    return run
-
-
-def _held(follower: Follower, *collections: str) -> dict[UUID, Sighting]:
-    """Everything that an index holds, as its own searches answer it."""
-    query = np.zeros((1, DIMENSION), dtype=np.float32)
-    query[0, 0] = 1
-    hits = [
-        hit
-        for name in collections or ("default",)
-        for hit in follower.index.search(query, 10_000, Filter(name))[0].hits
-    ]
-    held = {hit.sighting.id: hit.sighting for hit in hits}
-    assert len(held) == len(hits)
-    return held
-
-
-async def _truth(database: Database) -> dict[UUID, Sighting]:
-    async with database.reading() as session:
-        batches = FollowerRepository(session, MODEL_ID).crops(1000)
-        return {sighting.id: sighting async for rows in batches for sighting in sightings(rows, DIMENSION)}
-
-
-def _holds(follower: Follower, crop_id: UUID) -> bool:
-    return crop_id in _held(follower)
-
-
-async def _head(database: Database) -> int:
-    async with database.reading() as session:
-        return await GalleryRepository(session).head()
-
-
-async def _level(follower: Follower, database: Database) -> None:
-    assert await follower.wait_for(await _head(database), 10)
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for is seen from outside, as by a client
-            await asyncio.sleep(0.01)
-
-
-def _assert_same(held: dict[UUID, Sighting], truth: dict[UUID, Sighting]) -> None:
-    assert held.keys() == truth.keys()
-    for crop_id, sighting in truth.items():
-        np.testing.assert_array_equal(held[crop_id].embedding, sighting.embedding)
-        for name in ("collection", "camera_id", "captured_at", "track", "vehicle_id", "attributes", "fingerprint"):
-            assert getattr(held[crop_id], name) == getattr(sighting, name)
 
 
 async def _remove(database: Database, remove: Remove, crop_id: UUID) -> None:
@@ -164,7 +67,7 @@ async def test_the_first_load_has_every_column(database: Database, enrol: Enrol,
     (trackless,) = await enrol(database, collection="night", session_id="s")
     (sessionless,) = await enrol(database, collection="night", track_id="17")
     async with following() as follower:
-        held = _held(follower, "night")
+        held = held_by(follower, "night")
         sighting = held[crop.id]
         assert (sighting.collection, sighting.camera_id, sighting.captured_at) == ("night", "north", crop.captured_at)
         assert (sighting.track, sighting.vehicle_id) == (("s", "17"), "v")
@@ -173,7 +76,7 @@ async def test_the_first_load_has_every_column(database: Database, enrol: Enrol,
         assert held[sessionless.id].track == (None, "17")
         np.testing.assert_array_equal(sighting.embedding, decode(encode(crop.embedding)))
         assert follower.ready
-        assert follower.sequence == follower.head == await _head(database)
+        assert follower.sequence == follower.head == await head_of(database)
         assert follower.last_error is None
 
 
@@ -195,10 +98,10 @@ async def test_a_load_in_many_batches_is_whole(
     monkeypatch.setattr("service.follower_index.CHANGES_BATCH", 3)
     await enrol(database, 50)
     async with following() as follower:
-        _assert_same(_held(follower), await _truth(database))
+        assert_same(held_by(follower), await truth_of(database))
         await enrol(database, 50)
-        await _level(follower, database)
-        _assert_same(_held(follower), await _truth(database))
+        await level(follower, database)
+        assert_same(held_by(follower), await truth_of(database))
 
 
 async def test_a_load_holds_one_batch_at_a_time(database: Database, enrol: Enrol) -> None:
@@ -229,10 +132,10 @@ async def test_what_is_committed_while_it_loads_is_neither_lost_nor_applied_twic
     done, loop = asyncio.Event(), asyncio.get_running_loop()
     follower = follow(0.02, kind=Slow)
     await follower.start()
-    await _level(follower, database)
+    await level(follower, database)
     assert done.is_set()
-    _assert_same(_held(follower), await _truth(database))
-    assert len(_held(follower)) == 14
+    assert_same(held_by(follower), await truth_of(database))
+    assert len(held_by(follower)) == 14
     await follower.close()
 
 
@@ -241,18 +144,18 @@ async def test_it_follows_without_being_woken(
 ) -> None:
     async with following() as follower:
         crops = await enrol(database, 3)
-        await _until(lambda: _held(follower).keys() == {crop.id for crop in crops})
+        await until(lambda: held_by(follower).keys() == {crop.id for crop in crops})
         await _remove(database, remove, crops[1].id)
-        await _until(lambda: _held(follower).keys() == {crops[0].id, crops[2].id})
+        await until(lambda: held_by(follower).keys() == {crops[0].id, crops[2].id})
 
 
 async def test_waking_spares_the_wait(database: Database, enrol: Enrol, following: Following) -> None:
     async with following(poll_s=60) as follower:
         await enrol(database)
-        head = await _head(database)
+        head = await head_of(database)
         assert follower.sequence < head
         follower.wake()
-        await _until(lambda: follower.sequence == head)
+        await until(lambda: follower.sequence == head)
         await enrol(database)
         assert await follower.wait_for(head + 1, 5)  # waiting wakes it as well
 
@@ -270,11 +173,11 @@ async def test_a_rolled_back_transaction_is_never_seen(
         async with database.transaction() as session:
             await add(session)
             await asyncio.sleep(0.1)
-            assert _held(follower) == {}
+            assert held_by(follower) == {}
             await session.rollback()
         (crop,) = await enrol(database)
-        await _level(follower, database)
-        assert _held(follower).keys() == {crop.id}
+        await level(follower, database)
+        assert held_by(follower).keys() == {crop.id}
 
 
 async def test_an_id_deleted_and_inserted_again_is_held_as_it_is_now(
@@ -284,10 +187,10 @@ async def test_an_id_deleted_and_inserted_again_is_held_as_it_is_now(
     async with following(poll_s=60) as follower:
         await _remove(database, remove, crop.id)
         await enrol(database, id=crop.id, camera_id="new", collection="other")
-        await _level(follower, database)
-        assert _held(follower) == {}
-        assert _held(follower, "other")[crop.id].camera_id == "new"
-        _assert_same(_held(follower, "default", "other"), await _truth(database))
+        await level(follower, database)
+        assert held_by(follower) == {}
+        assert held_by(follower, "other")[crop.id].camera_id == "new"
+        assert_same(held_by(follower, "default", "other"), await truth_of(database))
 
 
 async def test_a_vector_of_another_model_never_gets_in(database: Database, enrol: Enrol, following: Following) -> None:
@@ -295,9 +198,9 @@ async def test_a_vector_of_another_model_never_gets_in(database: Database, enrol
     async with following() as follower:
         await enrol(database, collection="foreign", model_id="model-2")
         (own,) = await enrol(database)
-        await _level(follower, database)
+        await level(follower, database)
         assert follower.index.stats().crops == 1
-        assert _held(follower).keys() == {own.id}
+        assert held_by(follower).keys() == {own.id}
     async with following(model_id="model-2") as follower:
         assert follower.index.stats().crops == 2
         assert "default" not in follower.index.stats().collections
@@ -332,15 +235,15 @@ async def test_three_followers_and_concurrent_writers_converge(
         writers = asyncio.gather(*(write(seed) for seed in range(4)))
         async with following(0.05) as three:  # joins in the middle
             await writers
-            truth = await _truth(database)
+            truth = await truth_of(database)
             assert truth.keys() == {crop.id for crop in alive}
             assert len({sighting.collection for sighting in truth.values()}) == 2
             for follower in (one, two, three):
-                await _level(follower, database)
-                assert follower.index.watermark == await _head(database)
-                _assert_same(_held(follower, "default", "other"), truth)
+                await level(follower, database)
+                assert follower.index.watermark == await head_of(database)
+                assert_same(held_by(follower, "default", "other"), truth)
     async with following() as restarted:
-        _assert_same(_held(restarted, "default", "other"), truth)
+        assert_same(held_by(restarted, "default", "other"), truth)
 
 
 async def test_a_row_that_cannot_be_applied_is_loud_and_not_stepped_over(
@@ -350,19 +253,19 @@ async def test_a_row_that_cannot_be_applied_is_loud_and_not_stepped_over(
         before = follower.sequence
         (wrong,) = await enrol(database, embedding=np.array([0.6, 0.8], dtype=np.float32))
         (later,) = await enrol(database)
-        await _until(lambda: not follower.ready)
+        await until(lambda: not follower.ready)
         assert follower.last_error is not None
         assert str(wrong.id) in follower.last_error
         assert follower.sequence == before
-        assert _held(follower) == {}
+        assert held_by(follower) == {}
         lag = follower.lag_s
         await asyncio.sleep(0.05)
         assert follower.lag_s > lag
         await _remove(database, remove, wrong.id)
         follower.wake()
-        await _until(lambda: follower.ready)
+        await until(lambda: follower.ready)
         assert follower.last_error is None
-        assert _held(follower).keys() == {later.id}
+        assert held_by(follower).keys() == {later.id}
 
 
 async def test_a_broken_vector_stops_the_first_load(database: Database, enrol: Enrol, follow: Follow) -> None:
@@ -388,17 +291,17 @@ async def test_an_outage_leaves_the_index_as_it_is_and_heals(
 
         with monkeypatch.context() as outage:
             outage.setattr(database, "reading", down)
-            await _until(lambda: follower.last_error is not None)
+            await until(lambda: follower.last_error is not None)
             assert follower.last_error == "The database does not answer."
             assert follower.ready
-            assert _held(follower).keys() == {crop.id}
+            assert held_by(follower).keys() == {crop.id}
             lag = follower.lag_s
             await asyncio.sleep(0.05)
             assert follower.lag_s > lag
         (second,) = await enrol(database)
         follower.wake()
-        await _until(lambda: _held(follower).keys() == {crop.id, second.id})
-        await _until(lambda: follower.last_error is None and follower.lag_s < 1)
+        await until(lambda: held_by(follower).keys() == {crop.id, second.id})
+        await until(lambda: follower.last_error is None and follower.lag_s < 1)
 
 
 async def test_connections_cut_by_the_server_do_not_end_it(
@@ -415,7 +318,7 @@ async def test_connections_cut_by_the_server_do_not_end_it(
                 )
             (crop,) = await enrol(database)
             follower.wake()
-            await _until(partial(_holds, follower, crop.id))
+            await until(partial(holds, follower, crop.id))
         assert follower.ready
 
 
@@ -428,14 +331,14 @@ async def test_a_change_log_that_went_back_is_loaded_anew(
     async with following() as follower:
         follower.note_commit(2)
         await _forget(database, lost.id)
-        await _until(lambda: follower.ready and follower.sequence == 1)
-        assert _held(follower).keys() == {kept.id}
+        await until(lambda: follower.ready and follower.sequence == 1)
+        assert held_by(follower).keys() == {kept.id}
         assert follower.committed == 0
         (again,) = await enrol(database)
         follower.note_commit(2)
-        await _level(follower, database)
+        await level(follower, database)
         assert follower.committed == 2
-        assert _held(follower).keys() == {kept.id, again.id}
+        assert held_by(follower).keys() == {kept.id, again.id}
 
 
 async def test_a_change_log_that_went_back_to_what_the_index_had_is_loaded_anew(
@@ -445,8 +348,8 @@ async def test_a_change_log_that_went_back_to_what_the_index_had_is_loaded_anew(
     await enrol(database)
     async with following() as follower:
         follower.note_commit(2)
-        await _until(lambda: follower.committed == 0)
-        await _until(lambda: follower.ready and follower.sequence == 1)
+        await until(lambda: follower.committed == 0)
+        await until(lambda: follower.ready and follower.sequence == 1)
 
 
 async def test_no_index_is_had_before_it_is_whole(
@@ -464,7 +367,7 @@ async def test_no_index_is_had_before_it_is_whole(
     follower = follow(0.02, kind=Watched)
     await follower.start()
     await _forget(database, lost.id)
-    await _until(lambda: follower.ready and follower.sequence == 5)
+    await until(lambda: follower.ready and follower.sequence == 5)
     assert follower.index.stats().crops == 5
     await follower.close()
     assert had == [(False, 0)] * (4 + 4)  # three batches and the watermark, each time
@@ -480,8 +383,9 @@ async def test_a_load_that_is_cancelled_leaves_no_cursor_open(
     crops = FollowerRepository.crops
 
     def noted(truth: FollowerRepository, batch: int) -> AsyncGenerator[list[bytes], None]:
-        streams.append(crops(truth, batch))
-        return streams[-1]
+        stream = crops(truth, batch)
+        streams.append(stream)
+        return stream
 
     monkeypatch.setattr(FollowerRepository, "crops", noted)
 
