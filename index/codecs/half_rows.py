@@ -46,24 +46,23 @@ class HalfRows:
             mapped.close()
 
     def held(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors in the given rows, made unit length; rows that follow one another are read at once."""
-        codes = np.empty((len(rows), self.dimension), dtype=STORED)
-        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        for run in np.split(np.arange(len(rows)), breaks) if len(rows) else []:
-            first, last = int(run[0]), int(run[-1]) + 1
-            self._read(codes[first:last], int(rows[first]))
-        return unit_of(codes)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._closing()
-
-    def _read(self, codes: NDArray[np.float16], first: int) -> None:
-        """Fill codes with the rows from one on.
+        """The vectors in the given rows, made unit length; rows that follow one another are read at once.
 
         Raises:
             OSError: The file has become shorter, or cannot be read.
         """
-        read = os.preadv(self._file, [codes.data], self._start + first * self._row_bytes)
-        if read != codes.nbytes:
-            raise OSError(f"a file of vectors was cut off while in use: {read} bytes were left of {codes.nbytes}")
+        begins = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
+        lengths = np.diff(begins, append=len(rows))
+        read = b"".join(
+            [
+                os.pread(self._file, length * self._row_bytes, self._start + row * self._row_bytes)
+                for row, length in zip(rows[begins].tolist(), lengths.tolist(), strict=True)
+            ]
+        )
+        if len(read) != len(rows) * self._row_bytes:
+            raise OSError(f"a file of vectors was cut off while it was in use; {len(rows)} of its rows cannot be read")
+        return unit_of(np.frombuffer(read, dtype=STORED).reshape(-1, self.dimension))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._closing()
