@@ -5,6 +5,8 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Final
 
+from index.segments.files import StorageError
+
 logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_S: Final = 60.0
@@ -45,7 +47,7 @@ class Background:
             try:
                 busy = self._step()
             except Exception as error:  # noqa: BLE001 - whatever it is, the work must not end silently
-                self._note(f"{type(error).__name__}: {error}")
+                self._note(f"{type(error).__name__}: {error}", error)
                 busy, pause_s = False, min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 self._note(None)
@@ -54,9 +56,13 @@ class Background:
                 self._woken.wait(pause_s)
                 self._woken.clear()
 
-    def _note(self, problem: str | None) -> None:
+    def _note(self, problem: str | None, error: Exception | None = None) -> None:
         if problem is not None and problem != self.problem:
-            logger.error("The index cannot write its files and keeps its newest crops in memory: %s", problem)
+            logger.error(
+                "The index cannot write its files and keeps its newest crops in memory: %s",
+                problem,
+                exc_info=None if isinstance(error, StorageError) else error,  # what nobody foresaw, with where it was
+            )
         if problem is None and self.problem is not None:
             logger.info("The index writes its files again.")
         self.problem = problem
