@@ -10,8 +10,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
+from index.codecs import CODECS
 from service.database.migrate import SchemaError, configuration, upgrade
 from service.database.tables import METADATA
 from service.errors import UnavailableError
@@ -75,6 +77,45 @@ def test_back_to_nothing_and_forward_again(empty_postgres_url: str) -> None:
         assert _catalogue(connection) == first
 
 
+def test_the_log_of_a_release_that_knows_no_expiry(postgres_url: str) -> None:
+    """It begins anew at its newest line, so that no index reads on past what it would keep."""
+    line = "INSERT INTO changes (sequence, collection_id, crop_id, deleted, expired_before) VALUES "
+    with _engine(postgres_url).begin() as connection:
+        connection.execute(text(line + "(1, gen_random_uuid(), gen_random_uuid(), false, NULL)"))
+        connection.execute(text(line + "(2, gen_random_uuid(), NULL, true, now())"))
+        connection.execute(text(line + "(3, gen_random_uuid(), NULL, true, now())"))
+    _to(postgres_url, "0001")
+    with _engine(postgres_url).begin() as connection:
+        left = connection.execute(text("SELECT sequence, crop_id IS NULL, deleted FROM changes")).all()
+        assert [tuple(row) for row in left] == [(3, False, True)]
+    upgrade(postgres_url)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "(1, gen_random_uuid(), NULL, true, NULL)",
+        "(1, gen_random_uuid(), gen_random_uuid(), true, now())",
+        "(1, gen_random_uuid(), NULL, false, now())",
+    ],
+)
+def test_a_line_names_a_crop_or_what_expired(postgres_url: str, values: str) -> None:
+    columns = "sequence, collection_id, crop_id, deleted, expired_before"
+    with _engine(postgres_url).connect() as connection, pytest.raises(IntegrityError, match="changes_subject_check"):
+        connection.execute(text(f"INSERT INTO changes ({columns}) VALUES {values}"))  # noqa: S608 - no input
+
+
+def test_a_codec_nobody_knows_is_refused(postgres_url: str) -> None:
+    new = "INSERT INTO collections (id, name, model_id, codec) VALUES (gen_random_uuid(), 'c', 'm', :codec)"
+    with _engine(postgres_url).connect() as connection:
+        for name in (*CODECS, None):
+            with connection.begin():
+                connection.execute(text("DELETE FROM collections"))
+                connection.execute(text(new), {"codec": name})
+        with connection.begin(), pytest.raises(IntegrityError, match="collections_codec_check"):
+            connection.execute(text(new.replace("'c'", "'d'")), {"codec": "mp3"})
+
+
 def test_upgrading_twice_changes_nothing(postgres_url: str) -> None:
     with _engine(postgres_url).connect() as connection:
         before = connection.execute(text("SELECT id FROM installation")).scalars().all()
@@ -121,7 +162,8 @@ def test_the_password_is_in_no_message() -> None:
 
 def test_the_scripts_run_from_an_installed_package(postgres_url: str, tmp_path: Path) -> None:
     """In another folder, where nothing of the checkout is at hand but the packages themselves."""
-    code = "import sys; from service.database.migrate import upgrade; upgrade(sys.argv[1])"
+    code = "import sys; from index.codecs import CODECS
+from service.database.migrate import upgrade; upgrade(sys.argv[1])"
     _to(postgres_url, "base")
     path = str(Path(__file__).parents[3])
     subprocess.run(
