@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import resource
 import signal
 import socket
 from contextlib import AbstractContextManager, nullcontext
@@ -163,6 +164,7 @@ def _run(settings: "Settings", listener: socket.socket) -> None:
 
     try:
         refuse_open_network(settings)
+        allow_open_files()
         asyncio.run(_serve(settings, listener))
     except asyncio.CancelledError:
         out.print("Stopped before it was ready.")
@@ -172,6 +174,16 @@ def _run(settings: "Settings", listener: socket.socket) -> None:
         stop(f"Cannot start: {error}", 1)
     else:
         out.print("Stopped.")
+
+
+def allow_open_files() -> None:
+    """Let this process open as many files as the system lets it.
+
+    The index holds two for each segment, and the 1,024 that many systems begin with are a year and a half of one
+    collection.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(settings: "Settings", listener: socket.socket) -> None:

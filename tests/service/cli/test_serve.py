@@ -1,9 +1,12 @@
 """`clip-senet serve` from outside, as far as it needs no model."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support.environment import plain_environment
 from support.processes import ServiceProcess, data_folder
 from typer.testing import CliRunner
 
@@ -18,6 +21,15 @@ def test_shows_the_database_but_never_its_password(url: str) -> None:
     assert result.exit_code == 1
     assert "@db/x" in result.output or "//db/x" in result.output
     assert "geheim" not in result.output
+
+
+def test_as_many_files_may_be_open_as_the_system_lets() -> None:
+    script = (
+        "import resource; from service.cli.serve import allow_open_files\n"
+        "most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]; resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))\n"
+        "allow_open_files(); assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, env=plain_environment())
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
