@@ -162,8 +162,7 @@ def test_the_password_is_in_no_message() -> None:
 
 def test_the_scripts_run_from_an_installed_package(postgres_url: str, tmp_path: Path) -> None:
     """In another folder, where nothing of the checkout is at hand but the packages themselves."""
-    code = "import sys; from index.codecs import CODECS
-from service.database.migrate import upgrade; upgrade(sys.argv[1])"
+    code = "import sys; from service.database.migrate import upgrade; upgrade(sys.argv[1])"
     _to(postgres_url, "base")
     path = str(Path(__file__).parents[3])
     subprocess.run(
