@@ -70,7 +70,11 @@ def main() -> None:
     began = time.perf_counter()
     steps = iter(track(range(queries), "Ranking", transient=True))
     columns = {} if options.plain else columns_for(test.rule)
-    evaluate_embedded(embedded, test, columns, advance=lambda _: next(steps, None))
+
+    def advance(_: int) -> None:
+        next(steps, None)
+
+    evaluate_embedded(embedded, test, columns, advance=advance)
     spent, peak = time.perf_counter() - began, peak_bytes()
 
     beside = peak - libraries - vectors
