@@ -12,30 +12,24 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from index.applying import drafted
 from index.background import Background
-from index.changes import Batch, checked_batch
+from index.changes import checked_batch
 from index.codecs import CODECS, codec
-from index.contract import CameraStatistics, CollectionStats, Filter, Hits, IndexStats, Sighting
+from index.contract import CameraStatistics, Filter, Hits, IndexStats, Sighting
 from index.gpu.accelerator import Accelerator
 from index.gpu.choice import accelerator_for
 from index.gpu.vectors import accelerated
 from index.maintenance import Rewrite, compact, seal, to_compact
 from index.options import IndexOptions
-from index.parts import Part, segment_part, table_part
+from index.parts import Part
+from index.recording import recorded, recorded_segments, restored
 from index.searching import Searcher
-from index.segments.folder import claim_folder, collect_garbage, kept_snapshots
+from index.segments.folder import claim_folder, collect_garbage
 from index.segments.segment import Segment
-from index.segments.snapshots import (
-    SEGMENTS,
-    CollectionEntry,
-    Identity,
-    IndexSnapshot,
-    SegmentEntry,
-    open_newest,
-    write_snapshot,
-)
-from index.state import CollectionDraft, CollectionState, IndexState
-from index.table import Staged, Table, TableRows
+from index.segments.snapshots import SEGMENTS, Identity, open_newest, write_snapshot
+from index.state import CollectionDraft, IndexState
+from index.table import Table, TableRows
 from index.vectors import checked_queries
 
 _DEFAULTS: Final = IndexOptions()
@@ -172,7 +166,8 @@ class SegmentedIndex:
                 self._writing.wait(_LONGEST_WAIT_S)
             if watermark < self._state.watermark:
                 raise ValueError(f"watermark {watermark} is behind {self._state.watermark}, which was already applied")
-            self._apply(batch, watermark)
+            self._publish(drafted(batch, self._state, self._tables, self._codec_of, _now()), watermark)
+            self._changes += 1
         if self._background is not None and self._waiting():
             self._background.wake()
 
@@ -191,25 +186,7 @@ class SegmentedIndex:
 
     def stats(self) -> IndexStats:
         """What is held, and what it takes."""
-        state = self._state
-        collections = {
-            name: CollectionStats(
-                crops=one.count,
-                dead=sum(part.dead for part in one.parts.values()),
-                parts=len(one.parts),
-                codec=one.codec,
-                fingerprint=one.fingerprint,
-            )
-            for name, one in state.collections.items()
-        }
-        parts = [part for _, part in state.parts()]
-        return IndexStats(
-            watermark=state.watermark,
-            collections=collections,
-            memory_bytes=sum(part.memory_bytes for part in parts),
-            disk_bytes=sum(part.segment.disk_bytes for part in parts if part.segment is not None),
-            device=None if self._accelerator is None else self._accelerator.stats(),
-        )
+        return self._state.stats(None if self._accelerator is None else self._accelerator.stats())
 
     def set_codec(self, collection: str, name: str) -> None:
         """Choose the codec of a collection: of new crops at once, of those held when compaction has rewritten them.
@@ -266,16 +243,17 @@ class SegmentedIndex:
         with self._maintaining:
             with self._writing:
                 self._tables = {}
-                state, codecs, changes = self._state, dict(self._codecs), self._changes
+                state, changes = self._state, self._changes
+                codecs = {name: self._codec_of(name) for name in state.collections}
             sealed: dict[str, Rewrite] = {}
             for name, part in state.parts():
                 if isinstance(part.rows, TableRows):
                     sealed[part.key] = seal(self._segments_folder, name, part, part.rows, self._options.span_us)
                     self._take_in(sealed[part.key])
-            write_snapshot(self._folder, self._manifest(state, sealed, codecs))
+            write_snapshot(self._folder, recorded(state, sealed, self.identity, codecs.__getitem__, _now()))
             self._recorded_changes, self._snapshot_at = changes, time.monotonic()
             self._collect_garbage()
-            self._named = self._named_by_snapshots()
+            self._named = recorded_segments(self._folder, self.identity)
             return state.watermark
 
     def close(self) -> None:
@@ -289,34 +267,6 @@ class SegmentedIndex:
             if part.segment is not None:
                 part.segment.close()
         self._owned.release()
-
-    def _apply(self, batch: Batch, watermark: int) -> None:
-        now, state = _now(), self._state
-        drafts: dict[str, CollectionDraft] = {}
-
-        def draft(name: str) -> CollectionDraft:
-            if name not in drafts:
-                before = state.collections.get(name) or CollectionState(self._codec_of(name))
-                drafts[name] = CollectionDraft(before)
-            return drafts[name]
-
-        staged: list[tuple[str, Table, Staged]] = []
-        for name, (sightings, embeddings) in batch.by_collection().items():
-            table = self._tables.get(name) or Table(self._codec_of(name), self.dimension)
-            staged.append((name, table, table.stage(sightings, CODECS[table.codec].held(embeddings))))
-        for name, before in batch.expired.items():
-            draft(name).expire(before, now)
-        for name, key, rows in state.places_of([*batch.gone, *batch.crops]):
-            draft(name).bury_living(key, rows, now)
-        for name, table, crops in staged:
-            draft(name).count_in(crops, table.words)
-        # nothing that fails follows, and nothing was changed so far
-        for name, table, crops in staged:
-            parts = drafts[name].parts
-            parts[table.key] = table_part(table.append(crops), parts.get(table.key))
-            self._tables[name] = table
-        self._publish(drafts, watermark)
-        self._changes += 1
 
     def _publish(self, drafts: Mapping[str, CollectionDraft], watermark: int) -> None:
         """Let searches see the drafts. The caller holds the lock of writers."""
@@ -380,25 +330,6 @@ class SegmentedIndex:
     def _codec_of(self, collection: str) -> str:
         return self._codecs.get(collection, self._options.codec)
 
-    def _manifest(self, state: IndexState, sealed: Mapping[str, Rewrite], codecs: Mapping[str, str]) -> IndexSnapshot:
-        """A manifest of a state, its tables in the segments that they were sealed to."""
-
-        def entries(part: Part) -> list[SegmentEntry]:
-            if part.key in sealed:
-                return [SegmentEntry(segment.id) for segment in sealed[part.key].new]
-            return [SegmentEntry(part.key, part.live, part.dead_since)]
-
-        collections = {
-            name: CollectionEntry(
-                codec=codecs.get(name, self._options.codec),
-                segments=tuple(entry for part in one.parts.values() for entry in entries(part)),
-                crops=one.count,
-                fingerprint=one.fingerprint,
-            )
-            for name, one in state.collections.items()
-        }
-        return IndexSnapshot(self.identity, state.watermark, _now(), collections)
-
     def _accelerate(self, segments: Iterable[Segment]) -> None:
         """Let the device help to search segments that no search has seen so far."""
         if self._accelerator is not None:
@@ -413,26 +344,13 @@ class SegmentedIndex:
         """Ids of the segments that searches see."""
         return {part.key for _, part in self._state.parts() if part.segment is not None}
 
-    def _named_by_snapshots(self) -> frozenset[str]:
-        kept = kept_snapshots(self._folder, self.identity).values()
-        return frozenset(id_ for snapshot in kept for id_ in snapshot.segment_ids())
-
     def _restore(self) -> None:
-        found = open_newest(self._folder, self.identity, CODECS)
-        if found is None:
-            return
-        snapshot, segments = found
-        self._accelerate(segments.values())
-        collections = {}
-        for name, entry in snapshot.collections.items():
-            draft = CollectionDraft(CollectionState(entry.codec))
-            for one in entry.segments:
-                draft.take_in(segment_part(segments[one.id], one.live, one.dead_since))
-            if (finished := draft.finished()) is not None:
-                collections[name] = finished
-                self._codecs[name] = entry.codec
-        self._state = IndexState(snapshot.watermark, collections)
-        self._named = self._named_by_snapshots()
+        if (found := open_newest(self._folder, self.identity, CODECS)) is not None:
+            snapshot, segments = found
+            self._accelerate(segments.values())
+            self._state = restored(snapshot, segments)
+            self._codecs = {name: one.codec for name, one in self._state.collections.items()}
+            self._named = recorded_segments(self._folder, self.identity)
 
 
 def _now() -> datetime:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.camera_sums import CameraSums, camera_sums
+from index.contract import CollectionStats, DeviceStats, IndexStats
 from index.parts import Part
 from index.segments.rows import UNKNOWN_TIME
 from index.table import Staged, Vocabularies, halves_of
@@ -37,6 +38,16 @@ class CollectionState:
     fingerprint: int = 0
     camera_sums: Mapping[str, CameraSums] = field(default_factory=dict)
 
+    def stats(self) -> CollectionStats:
+        """What is held of it."""
+        return CollectionStats(
+            crops=self.count,
+            dead=sum(part.dead for part in self.parts.values()),
+            parts=len(self.parts),
+            codec=self.codec,
+            fingerprint=self.fingerprint,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
@@ -50,6 +61,21 @@ class IndexState:
         for name, collection in self.collections.items():
             for part in collection.parts.values():
                 yield name, part
+
+    def stats(self, device: DeviceStats | None) -> IndexStats:
+        """What is held, and what it takes.
+
+        Args:
+            device: The device that helps to search.
+        """
+        parts = [part for _, part in self.parts()]
+        return IndexStats(
+            watermark=self.watermark,
+            collections={name: one.stats() for name, one in self.collections.items()},
+            memory_bytes=sum(part.memory_bytes for part in parts),
+            disk_bytes=sum(part.segment.disk_bytes for part in parts if part.segment is not None),
+            device=device,
+        )
 
     def places_of(self, ids: Iterable[int]) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
         """Where crops are: collection, key of the part, rows.
