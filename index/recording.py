@@ -13,7 +13,7 @@ from index.state import CollectionDraft, CollectionState, IndexState
 
 
 def recorded(
-    state: IndexState, sealed: Mapping[str, Rewrite], identity: Identity, codec_of: Callable[[str], str], now: datetime
+    state: IndexState, sealed: Mapping[str, Rewrite], identity: Identity, chosen: Mapping[str, str], now: datetime
 ) -> IndexSnapshot:
     """A snapshot of a state, its tables in the segments that they were sealed to.
 
@@ -21,7 +21,7 @@ def recorded(
         state: The state.
         sealed: What was made of each table, by the key of its part.
         identity: Model, installation and dimension.
-        codec_of: Name of the codec that a collection's next segments are to have.
+        chosen: Names of the codecs of the collections that were given one of their own.
         now: When it is made.
     """
 
@@ -32,7 +32,7 @@ def recorded(
 
     collections = {
         name: CollectionEntry(
-            codec=codec_of(name),
+            codec=chosen.get(name),
             segments=tuple(entry for part in one.parts.values() for entry in entries(part)),
             crops=one.count,
             fingerprint=one.fingerprint,
@@ -42,16 +42,17 @@ def recorded(
     return IndexSnapshot(identity, state.watermark, now, collections)
 
 
-def restored(snapshot: IndexSnapshot, segments: Mapping[str, Segment]) -> IndexState:
+def restored(snapshot: IndexSnapshot, segments: Mapping[str, Segment], codec_of: Callable[[str], str]) -> IndexState:
     """The state that a snapshot was made of.
 
     Args:
         snapshot: The snapshot.
         segments: Its segments by id.
+        codec_of: Name of the codec that a collection's next segments are to have.
     """
     collections = {}
     for name, entry in snapshot.collections.items():
-        draft = CollectionDraft(CollectionState(entry.codec))
+        draft = CollectionDraft(CollectionState(codec_of(name)))
         for one in entry.segments:
             draft.take_in(segment_part(segments[one.id], one.live, one.dead_since))
         if (finished := draft.finished()) is not None:

@@ -200,14 +200,14 @@ class SegmentedIndex:
         """
         codec(name)
         with self._writing:
-            if name == self._codec_of(collection):
+            if name == self._codecs.get(collection):
                 return
             self._codecs[collection] = name
+            self._changes += 1
             self._tables.pop(collection, None)  # what it holds was rounded for the other codec
             if (state := self._state.collections.get(collection)) is not None:
                 collections = {**self._state.collections, collection: replace(state, codec=name)}
                 self._state = IndexState(self._state.watermark, collections)
-                self._changes += 1
 
     def maintain(self) -> bool:
         """Do one step of sealing, compaction or purging.
@@ -243,14 +243,13 @@ class SegmentedIndex:
         with self._maintaining:
             with self._writing:
                 self._tables = {}
-                state, changes = self._state, self._changes
-                codecs = {name: self._codec_of(name) for name in state.collections}
+                state, chosen, changes = self._state, dict(self._codecs), self._changes
             sealed: dict[str, Rewrite] = {}
             for name, part in state.parts():
                 if isinstance(part.rows, TableRows):
                     sealed[part.key] = seal(self._segments_folder, name, part, part.rows, self._options.span_us)
                     self._take_in(sealed[part.key])
-            write_snapshot(self._folder, recorded(state, sealed, self.identity, codecs.__getitem__, _now()))
+            write_snapshot(self._folder, recorded(state, sealed, self.identity, chosen, _now()))
             self._recorded_changes, self._snapshot_at = changes, time.monotonic()
             self._collect_garbage()
             self._named = recorded_segments(self._folder, self.identity)
@@ -348,8 +347,9 @@ class SegmentedIndex:
         if (found := open_newest(self._folder, self.identity, CODECS)) is not None:
             snapshot, segments = found
             self._accelerate(segments.values())
-            self._state = restored(snapshot, segments)
-            self._codecs = {name: one.codec for name, one in self._state.collections.items()}
+            chosen = {name: one.codec for name, one in snapshot.collections.items()}
+            self._codecs = {name: codec for name, codec in chosen.items() if codec is not None}
+            self._state = restored(snapshot, segments, self._codec_of)
             self._named = recorded_segments(self._folder, self.identity)
 
 

@@ -68,13 +68,13 @@ class CollectionEntry:
     """One collection of a snapshot.
 
     Attributes:
-        codec: Codec that its next segments are to have.
+        codec: Codec that was chosen for its next segments; None where they are to have whatever is the default.
         segments: Its segments.
         crops: Live rows of all segments together.
         fingerprint: Sum of the live crops' fingerprints, modulo 2^64.
     """
 
-    codec: str
+    codec: str | None
     segments: tuple[SegmentEntry, ...]
     crops: int
     fingerprint: int

@@ -334,6 +334,23 @@ def test_another_codec_is_taken_over_by_compaction_and_scores_follow(make: Make)
         assert index.camera_statistics("c")[camera].mean.tobytes() == one.mean.tobytes()
 
 
+def test_after_a_restart_the_default_codec_is_the_one_set_now_and_a_chosen_one_stays(tmp_path: Path) -> None:
+    options = replace(EXACT, codec="sq8")
+    index = SegmentedIndex(8, tmp_path, options, background=False)
+    index.set_codec("chosen", "sq8")
+    crops = [dated(n, 0) for n in range(6)]
+    index.apply([replace(crop, collection=("plain", "chosen")[n % 2]) for n, crop in enumerate(crops)], [], 1)
+    index.snapshot()
+    index.close()
+    index = SegmentedIndex.open(8, tmp_path, "", "", replace(options, codec="fp16"), background=False)
+    settle(index)
+    parts = {name: [part.codec for part in one.parts.values()] for name, one in index._state.collections.items()}
+    assert parts == {"plain": ["fp16"], "chosen": ["sq8"]}
+    assert {name: one.codec for name, one in index.stats().collections.items()} == {"plain": "fp16", "chosen": "sq8"}
+    assert len(index.search(crops[0].embedding[None], 9, Filter("plain"))[0].hits) == 3
+    index.close()
+
+
 def test_deaths_during_a_rewrite_are_carried_over(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     index = make(8)
     crops = [dated(n, n % 2) for n in range(40)]
