@@ -1,6 +1,6 @@
 """A search over the parts of a collection: select, scan, merge, check, several parts at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal, TypeVar
 
@@ -19,8 +19,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _Found = tuple[Selection, Ranked]
 
-_ROWS_WORTH_A_THREAD: Final = 20_000
-"""Below so many rows, handing work to another thread takes longer than doing it."""
+_ROWS_WORTH_A_THREAD: Final = 8192
+"""Below so many rows of a part, threads are longer in one another's way than the work takes."""
 
 
 class Searcher:
@@ -85,28 +85,30 @@ class Searcher:
     def _spread(
         self, function: Callable[[Item], Result], items: Sequence[Item], weights: Sequence[int]
     ) -> list[Result]:
-        """The function of each item, in their order, by several threads where there is enough to do."""
-        if self._pool is None or len(items) < 2 or sum(weights) < _ROWS_WORTH_A_THREAD:  # noqa: PLR2004 - more than one
+        """The function of each item, in their order: of heavy ones by several threads, of the others by the caller."""
+        large = [place for place, weight in enumerate(weights) if weight >= _ROWS_WORTH_A_THREAD]
+        if self._pool is None or not large or len(items) < 2:  # noqa: PLR2004 - more than one
             return [function(item) for item in items]
         results: dict[int, Result] = {}
-        shares = _shares(weights, 2 * self._threads)
 
-        def work(share: Sequence[int]) -> None:
-            for place in share:
+        def work(places: Iterable[int]) -> None:
+            for place in places:
                 results[place] = function(items[place])
 
-        list(self._pool.map(work, shares))
+        working = self._pool.map(work, _shares({place: weights[place] for place in large}, 2 * self._threads))
+        work(set(range(len(items))).difference(large))
+        list(working)
         return [results[place] for place in range(len(items))]
 
 
-def _shares(weights: Sequence[int], shares: int) -> list[list[int]]:
-    """Places shared out so that each share weighs about the same, heavy ones first."""
+def _shares(weights: Mapping[int, int], shares: int) -> list[list[int]]:
+    """Places shared out by weight so that each share weighs about the same, heavy ones first."""
     filled: list[list[int]] = [[] for _ in range(min(shares, len(weights)))]
     loads = [0] * len(filled)
-    for place in sorted(range(len(weights)), key=lambda place: -weights[place]):
+    for place in sorted(weights, key=lambda place: -weights[place]):
         lightest = loads.index(min(loads))
         filled[lightest].append(place)
-        loads[lightest] += weights[place] + 1
+        loads[lightest] += weights[place]
     return filled
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -140,6 +141,33 @@ def test_a_search_that_ignores_its_filter_is_found_out(make: Make, monkeypatch: 
     monkeypatch.setattr(searching, "selected", lambda part, where: Selection(part, part.count, None))
     with pytest.raises(FilterLeakError, match=str(UUID(int=1))):
         index.search(east[None], 1, Filter("c", camera_ids=frozenset({"other"})))
+
+
+@pytest.mark.parametrize("heavy", [1, 10, 10**6])
+def test_threads_share_out_parts_and_change_no_answer(make: Make, monkeypatch: pytest.MonkeyPatch, heavy: int) -> None:
+    monkeypatch.setattr(searching, "_ROWS_WORTH_A_THREAD", heavy)
+    sizes, number = [1, 3, 12, 9, 40, 10, 2, 25], 0
+    index, alone = make(8, replace(EXACT, threads=3)), make(8, replace(EXACT, threads=1))
+    seen = set()
+    for day, size in enumerate(sizes):
+        crops = [dated(n, day) for n in range(number, number + size)]
+        number += size
+        index.apply(crops, [], day)
+        alone.apply(crops, [], day)
+        index.snapshot()
+    select = searching.selected
+
+    def noted(*arguments: Any) -> Selection | None:
+        seen.add(threading.current_thread() is threading.main_thread())
+        return select(*arguments)
+
+    monkeypatch.setattr(searching, "selected", noted)
+    for k in (1, 30, 200):
+        query = unit_rows(k, 2, 8)
+        for one, other in zip(index.search(query, k, Filter("c")), alone.search(query, k, Filter("c")), strict=True):
+            assert answered(one) == answered(other)
+            assert one.candidates == number
+    assert (False in seen) == (heavy < 40)
 
 
 def test_a_crop_left_out_stays_out_while_it_is_enrolled_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
