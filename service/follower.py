@@ -206,6 +206,7 @@ class Follower:
         while True:
             try:
                 await self._followed.level()
+                self._go_on_duty()
             except UnavailableError as error:
                 self._note(error.detail, refused=self._refused)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -215,7 +216,6 @@ class Follower:
             else:
                 self._note(None, refused=False)
                 pause_s = self._rhythm.poll_s
-                self._go_on_duty()
             # Not wait_for: before Python 3.12 it loses a cancellation that comes in the moment of waking.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):

@@ -58,7 +58,8 @@ class SnapshotDuty:
         """Whether it is time for one."""
         if self._followed.rebuild is not self._built:
             self._built, self.line, self._tried_at = self._followed.rebuild, ORIGIN, -math.inf
-        if not self._followed.lend().index.snapshot_wanted:
+        # found to be wrong in this moment, it is not lent, and not worth a snapshot
+        if not self._followed.whole or not self._followed.lend().index.snapshot_wanted:
             return False
         if time.monotonic() - self._tried_at >= self._rhythm.snapshot_s:
             return True
@@ -69,6 +70,8 @@ class SnapshotDuty:
         """Make one, beside searches and following. Where it cannot be made, the index goes on without."""
         self._tried_at = time.monotonic()
         followed = self._followed
+        if not followed.whole:  # found to be wrong since this was due
+            return
         lent = followed.lend()
         followed.passed = {followed.line.sequence: followed.line}  # it will stand here or at a later one
         try:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from support.following import Following, assert_same, head_of, held_by, holds, level, truth_of, until
 from support.vectors import unit_rows
 
+from index.segmented import SegmentedIndex
 from service.database.engine import Database
 from service.database.vectors import encode
 from service.errors import UnavailableError
@@ -142,6 +144,47 @@ async def test_following_goes_on_while_the_database_adds_up(
         go_on.set()
         await comparing
         assert follower.status().drift is None
+
+
+@pytest.mark.parametrize("snapshot_changes", [1, 10**9])
+async def test_a_wrong_index_is_built_anew_though_it_is_found_out_while_changes_are_applied(
+    database: Database,
+    enrol: Enrol,
+    following: Following,
+    monkeypatch: pytest.MonkeyPatch,
+    snapshot_changes: int,
+) -> None:
+    """Whatever is due beside following meets no index in that moment, which must not end the following."""
+    adding, applying = asyncio.Event(), threading.Event()
+    added_up, applied = asyncio.Event(), threading.Event()
+    totals = FollowerRepository.totals
+
+    async def slow(truth: FollowerRepository) -> dict[str, Totals]:
+        adding.set()
+        await added_up.wait()
+        return await totals(truth)
+
+    class Slow(SegmentedIndex):
+        def apply(self, *arguments: Any) -> None:
+            super().apply(*arguments)
+            if adding.is_set() and not applied.is_set():
+                applying.set()
+                assert applied.wait(10)
+
+    monkeypatch.setattr(FollowerRepository, "totals", slow)
+    await enrol(database, 2)
+    async with following(kind=Slow, snapshot_changes=snapshot_changes) as follower:
+        await _do(database, "UPDATE crops SET vehicle_id = 'another'")
+        comparing = asyncio.create_task(follower.reconcile())
+        await asyncio.wait_for(adding.wait(), 5)
+        await enrol(database)
+        assert await asyncio.to_thread(applying.wait, 5)
+        added_up.set()
+        await comparing
+        assert not follower.loaded
+        applied.set()
+        await until(lambda: follower.ready)
+        assert_same(held_by(follower), await truth_of(database))
 
 
 async def test_a_wrong_index_answers_nothing_until_it_is_built(
