@@ -40,20 +40,6 @@ def rounded(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[
     return codes, held
 
 
-def codes_of(vectors: NDArray[np.float32]) -> NDArray[np.float16]:
-    """Half-precision codes from which `unit_of` makes the given vectors bit for bit where there are such codes.
-
-    Other vectors are rounded, component by component.
-
-    Args:
-        vectors: Shape (n, dimension), lengths within `index.contract.UNIT_TOLERANCE` of 1.
-
-    Returns:
-        Codes of shape (n, dimension).
-    """
-    return rounded(vectors)[0]
-
-
 def unit_of(codes: NDArray[np.float16]) -> NDArray[np.float32]:
     """The vectors held in codes of shape (n, dimension): divided by their lengths, float32.
 
