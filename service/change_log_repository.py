@@ -30,7 +30,7 @@ class ChangeLogRepository:
         # ends what may go, though older ones follow it.
         newest = select(func.max(Change.sequence)).scalar_subquery()
         young = select(func.min(Change.sequence)).where(Change.created_at >= func.now() - keep).scalar_subquery()
-        old = select(Change.sequence).where(Change.sequence < func.coalesce(young, newest), Change.sequence < newest)
+        old = select(Change.sequence).where(Change.sequence < func.coalesce(young, newest))
         oldest = old.order_by(Change.sequence).limit(limit)
         gone = await self._session.scalars(delete(Change).where(Change.sequence.in_(oldest)).returning(Change.sequence))
         return len(gone.all())

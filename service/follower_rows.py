@@ -42,6 +42,8 @@ def sightings(rows: Sequence[bytes], dimension: int) -> list[Sighting]:
             raise VectorError(f"Crop {crop_id(row)}: the stored vector has {found} bytes, not {wanted}.")
     fixed = np.frombuffer(b"".join([row[: layout.itemsize] for row in rows]), dtype=layout)
     embeddings = _embeddings(fixed)
+    # crops of one track mostly share it, and reading JSON is what takes longest
+    rest = {text: load_json(text) for text in {row[layout.itemsize :] for row in rows}}
     return [
         Sighting(
             id=UUID(bytes=id_),
@@ -66,7 +68,7 @@ def sightings(rows: Sequence[bytes], dimension: int) -> list[Sighting]:
             fixed["time"].tolist(),
             fixed["fingerprint"].tolist(),
             embeddings,
-            (load_json(row[layout.itemsize :]) for row in rows),
+            [rest[row[layout.itemsize :]] for row in rows],
             strict=True,
         )
     ]

@@ -32,4 +32,6 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
     while left:
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=_ASK_AGAIN_S)
+        done, left = await asyncio.wait(left, timeout=_ASK_AGAIN_S)
+        for task in done - {task for task in done if task.cancelled()}:
+            task.exception()  # looked at, so that it is not reported as overlooked

@@ -1,6 +1,7 @@
 """Starting from what an earlier process left, and building the index where that may not be."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -32,6 +33,11 @@ async def _do(database: Database, *statements: str) -> None:
 def _reason(follower: Follower) -> str | None:
     rebuild = follower.status().rebuild
     return None if rebuild is None else rebuild.reason
+
+
+def _folders(root: Path) -> set[str]:
+    """Numbered folders: one for each index that was open at once."""
+    return {path.name for path in root.iterdir() if path.name.isdigit()}
 
 
 @pytest.fixture
@@ -104,30 +110,36 @@ async def test_it_makes_snapshots_now_and_then(database: Database, enrol: Enrol,
         await until(lambda: follower.status().snapshot_sequence == 2)
 
 
-async def test_following_goes_on_while_a_snapshot_is_made(
-    database: Database, enrol: Enrol, follow: Follow, following: Following, tmp_path: Path
+@pytest.mark.parametrize("freezes", ["early", "late"])
+async def test_following_goes_on_while_a_snapshot_is_made(  # noqa: PLR0917 - fixtures
+    database: Database, enrol: Enrol, follow: Follow, following: Following, tmp_path: Path, freezes: str
 ) -> None:
+    """Whether it holds the changes that came meanwhile or not; and a process that is killed then starts from it."""
     begun, go_on = threading.Event(), threading.Event()
 
     class Slow(SegmentedIndex):
         def snapshot(self) -> int:
-            sequence = super().snapshot()
+            sequence = super().snapshot() if freezes == "early" else None
             begun.set()
             assert go_on.wait(20)
-            return sequence
+            return super().snapshot() if sequence is None else sequence
 
+    await enrol(database)
     follower = follow(folder=tmp_path / "index", kind=Slow)
     await follower.start()
     try:
         assert await asyncio.to_thread(begun.wait, 10)
         await enrol(database, 3)
         await level(follower, database)
-        assert len(held_by(follower)) == 3
+        assert len(held_by(follower)) == 4
+        go_on.set()
+        await until(lambda: follower.status().snapshot_age_s is not None)
+        shutil.copytree(tmp_path / "index", tmp_path / "killed")
     finally:
         go_on.set()
-    await follower.close()
-    async with following(folder=tmp_path / "index") as restarted:
-        assert (_reason(restarted), len(held_by(restarted))) == (None, 3)
+        await follower.close()
+    async with following(folder=tmp_path / "killed") as restarted:
+        assert (_reason(restarted), len(held_by(restarted))) == (None, 4)
 
 
 async def test_an_index_without_snapshots_goes_on(database: Database, enrol: Enrol, following: Following) -> None:
@@ -232,7 +244,7 @@ async def test_a_damaged_file_is_not_used(
 async def test_a_snapshot_whose_line_is_not_known_is_not_used(
     database: Database, following: Following, left: Path
 ) -> None:
-    for path in (left / "lines").iterdir():
+    for path in (left / "0" / "lines").iterdir():
         path.unlink()
     async with following(folder=left) as follower:
         assert _reason(follower) == "there is no snapshot to start from"
@@ -248,9 +260,9 @@ async def test_a_snapshot_of_another_model_is_not_used(
 
 
 async def test_a_build_that_failed_is_begun_anew(
-    database: Database, enrol: Enrol, following: Following, monkeypatch: pytest.MonkeyPatch
+    database: Database, enrol: Enrol, following: Following, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Nothing of the half that was there is left in the whole."""
+    """Nothing of the half that was there is left in the whole, and its folder is the whole's."""
     monkeypatch.setattr("service.follower_index.LOAD_BATCH", 2)
     await enrol(database, 6)
     failures = [False] * 5 + [True]
@@ -261,7 +273,7 @@ async def test_a_build_that_failed_is_begun_anew(
             if failures and failures.pop(0):
                 raise OSError("no space left on device")
 
-    async with following(kind=Failing) as follower:
+    async with following(kind=Failing, folder=tmp_path) as follower:
         await _do(
             database,
             "DELETE FROM crops WHERE id IN (SELECT crop_id FROM changes WHERE sequence IN (1, 6))",
@@ -269,6 +281,7 @@ async def test_a_build_that_failed_is_begun_anew(
         )
         await until(lambda: not failures and follower.ready and follower.sequence == 5)
         assert_same(held_by(follower), await truth_of(database))
+        assert _folders(tmp_path) == {"0"}
 
 
 async def test_a_collection_keeps_its_own_codec(database: Database, enrol: Enrol, following: Following) -> None:
