@@ -143,6 +143,11 @@ class SegmentedIndex:
         return self._state.watermark
 
     @property
+    def folder(self) -> Path:
+        """The numbered folder that this index alone has its files in."""
+        return self._folder
+
+    @property
     def problem(self) -> str | None:
         """What keeps the background work from going on; None where nothing does. No crop is lost meanwhile."""
         return None if self._background is None else self._background.problem

@@ -10,10 +10,13 @@ from index.contract import VectorIndex
 from index.options import IndexOptions
 from index.segmented import SegmentedIndex
 from index.segments.files import write_atomically
+from index.segments.snapshots import manifests
 from service.follower_repository import Line
 
+LINES = "lines"
+"""Where the lines are, in the folder of an index."""
 KEPT_LINES = 64
-"""More than there are snapshots in a folder, whichever processes they are from."""
+"""More than there are snapshots in the folder of an index, and attempts at one until a disk has room again."""
 
 
 class FollowedIndex(VectorIndex, Protocol):
@@ -37,7 +40,7 @@ class IndexStore(Protocol):
         """What was left and the line at which it stands; None where nothing of this database can be used."""
 
     def fresh(self, installation: UUID) -> FollowedIndex:
-        """An empty index. What was left is not come back to."""
+        """An empty index. What was left where it has its files is not come back to."""
 
     def stands(self, line: Line) -> None:
         """Note the line at which a snapshot was made. One that no line is known of is not come back to."""
@@ -48,7 +51,7 @@ class SegmentStore:
 
     A snapshot knows the number of its last change. That is not enough to go on from it: in a database restored from a
     backup other changes come to have the same numbers. So the line itself is kept beside the snapshot, to be compared
-    with the one in the log.
+    with the one in the log, and in the snapshot's own folder, as other processes have snapshots of other moments.
 
     Args:
         folder: Where; several processes may be given the same.
@@ -67,7 +70,7 @@ class SegmentStore:
         kind: type[SegmentedIndex] = SegmentedIndex,
     ) -> None:
         self._folder = folder
-        self._lines = folder / "lines"
+        self._lines = folder / LINES
         self._dimension = dimension
         self._model_id = model_id
         # snapshots are asked for, so that none is made of which the line is not known
@@ -77,6 +80,7 @@ class SegmentStore:
     def open(self, installation: UUID) -> tuple[FollowedIndex, Line] | None:
         """What was left; see `IndexStore.open`."""
         index = self._kind.open(self._dimension, self._folder, self._model_id, str(installation), self._options)
+        self._lines = index.folder / LINES
         if index.watermark == 0 or (mark := self._mark(index.watermark)) is None:
             index.close()
             return None
@@ -84,11 +88,18 @@ class SegmentStore:
 
     def fresh(self, installation: UUID) -> FollowedIndex:
         """An empty index; see `IndexStore.fresh`."""
-        for path in self._lines.glob("*"):
-            path.unlink(missing_ok=True)
-        return self._kind(
+        index = self._kind(
             self._dimension, self._folder, self._options, model_id=self._model_id, installation=str(installation)
         )
+        self._lines = index.folder / LINES
+        try:
+            # The snapshots too, not only their lines: a line of the same number may be noted before the next snapshot.
+            for path in (*manifests(index.folder), *self._lines.glob("*")):
+                path.unlink(missing_ok=True)
+        except BaseException:
+            index.close()
+            raise
+        return index
 
     def stands(self, line: Line) -> None:
         """Note a line; see `IndexStore.stands`."""
