@@ -1,8 +1,8 @@
 """How time and memory grow from 10^4 to 10^6 crops: `python -m bench.growth`.
 
-For each size and codec: the time of an unfiltered search on one thread, beside a bare FAISS index of the codec, and what
-the index adds to a fresh process that opens and searches it. The time is that of the fastest tenth, because a curve is
-to show the index and not what else the machine did meanwhile. The line of memory bandwidth is what a scan must
+For each size and codec: the time of an unfiltered search on one thread, beside a bare FAISS index of the codec, and
+what the index adds to a fresh process that opens and searches it. The time is that of the fastest tenth, because a
+curve is to show the index and not what else the machine did meanwhile. The line of memory bandwidth is what a scan must
 read, divided by the bytes a second at which one thread of this machine sums up a large array, measured in the same run:
 no scan is faster. Draws docs/images/growth.png where `--picture` says so.
 """

@@ -31,7 +31,7 @@ _STREAMED_TIMES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Milliseconds of many runs; one in ten was faster than `p10_ms`, which other work on the machine disturbs least."""
+    """Milliseconds of many runs. One in ten took less than `p10_ms`, which other work on the machine disturbs least."""
 
     p10_ms: float
     median_ms: float
