@@ -106,6 +106,7 @@ class Follower:
             lag_changes=max(0, self.head - self.sequence),
             lag_s=self.lag_s,
             doubt=self._followed.doubt,
+            files_problem=self._followed.lend().index.problem if self.loaded else None,
             snapshot_sequence=self._snapshots.line.sequence,
             snapshot_age_s=_age(self._snapshots.made_at),
             snapshot_problem=self._snapshots.problem,

@@ -60,6 +60,7 @@ class FollowerStatus:
         lag_changes: Numbers of the change log between it and the newest when the log was last seen.
         lag_s: Seconds since the index was last known to hold everything committed; infinite before the first time.
         doubt: Why there is no index to search, or the present one may not be used; None where all is well.
+        files_problem: Why the index keeps its newest crops in memory instead of its files; None where it does not.
         snapshot_sequence: Change at which a restart would begin; 0 where it would build the index.
         snapshot_age_s: Age of the last snapshot.
         snapshot_problem: Why the last attempt at one failed; None where it did not.
@@ -72,6 +73,7 @@ class FollowerStatus:
     lag_changes: int
     lag_s: float
     doubt: str | None
+    files_problem: str | None
     snapshot_sequence: int
     snapshot_age_s: float | None
     snapshot_problem: str | None

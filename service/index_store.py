@@ -23,6 +23,10 @@ class FollowedIndex(VectorIndex, Protocol):
     """An index that a follower can fill and come back to."""
 
     @property
+    def problem(self) -> str | None:
+        """What keeps it from writing its files, so that the newest crops stay in memory; None where nothing does."""
+
+    @property
     def snapshot_wanted(self) -> bool:
         """Whether there is anything that another snapshot would be good for."""
 

@@ -33,6 +33,8 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         UnavailableError: Database or crop store do not work.
         SchemaError: The database does not fit this release.
         ModelError: The weights cannot be used.
+        StorageError: The index cannot keep its files where it is to.
+        VectorError: A stored vector is broken; the message names the crop.
     """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(opened_database(settings))

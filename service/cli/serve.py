@@ -157,6 +157,8 @@ def _database(settings: "Settings") -> str:
 
 
 def _run(settings: "Settings", listener: socket.socket) -> None:
+    from index.contract import VectorError
+    from index.segments.files import StorageError
     from model.errors import ModelError
     from service.database.migrate import SchemaError
     from service.errors import ServiceError
@@ -170,8 +172,10 @@ def _run(settings: "Settings", listener: socket.socket) -> None:
         out.print("Stopped before it was ready.")
     except ServiceError as error:
         stop(f"Cannot start: {error.detail}", 1)
-    except (ModelError, SchemaError) as error:
+    except (ModelError, SchemaError, StorageError) as error:
         stop(f"Cannot start: {error}", 1)
+    except VectorError as error:
+        stop(f"Cannot start: {error} Restore the crop's rows from a backup, or delete them from the database.", 1)
     else:
         out.print("Stopped.")
 

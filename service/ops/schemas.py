@@ -18,6 +18,7 @@ _READINESS_EXAMPLE: JsonDict = {
         "sequence": 1207,
         "lag_changes": 0,
         "lag_s": 0.231,
+        "files_problem": None,
         "snapshot_sequence": 1180,
         "snapshot_age_s": 42.7,
         "snapshot_problem": None,
@@ -90,6 +91,9 @@ class IndexView(BaseModel):
     sequence: int = Field(description="Change that the index has reached.")
     lag_changes: int = Field(description="Changes between it and the newest when the log was last seen.")
     lag_s: float = Field(description="Seconds since the index was last known to hold everything committed.")
+    files_problem: str | None = Field(
+        description="Why the newest crops stay in memory and are not written to files; null: they are."
+    )
     snapshot_sequence: int = Field(description="Change at which a restart would begin; 0: it would build the index.")
     snapshot_age_s: float | None = Field(description="Age of the last snapshot; null: none by this process.")
     snapshot_problem: str | None = Field(description="Why the last attempt at a snapshot failed; null: it did not.")

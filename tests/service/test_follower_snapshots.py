@@ -156,6 +156,22 @@ async def test_an_index_without_snapshots_goes_on(database: Database, enrol: Enr
         assert follower.ready
 
 
+async def test_an_index_that_cannot_write_its_files_says_so(
+    database: Database, enrol: Enrol, following: Following, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    async with following(folder=folder) as follower:
+        assert follower.status().files_problem is None
+        (folder / "0" / "segments").write_bytes(b"")  # where a folder is to be
+        (crop,) = await enrol(database)
+        await level(follower, database)
+        await _do(database, "UPDATE collections SET codec = 'fp16'")  # what is in memory is to be written out now
+        await enrol(database)
+        await until(lambda: follower.status().files_problem is not None)
+        assert holds(follower, crop.id)
+        (folder / "0" / "segments").unlink()
+
+
 async def test_another_history_with_the_same_numbers_is_noticed(
     database: Database, enrol: Enrol, following: Following, left: Path
 ) -> None:

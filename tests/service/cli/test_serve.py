@@ -40,3 +40,13 @@ def test_ends_in_good_order_however_it_is_told(end: signal.Signals, untrained_we
         service.stop(end)
         assert "Stopped." in service.log
         assert not (folder / "postgres" / "postmaster.pid").exists()
+
+
+def test_says_in_a_sentence_where_the_index_cannot_keep_its_files(untrained_weights: Path) -> None:
+    with data_folder() as folder:
+        (folder / "index").write_bytes(b"")
+        service = ServiceProcess(folder, weights=untrained_weights, preset="tiny", device="cpu", torch_threads=1)
+        with pytest.raises(AssertionError):
+            service.start()
+        assert f"Cannot start: the index cannot keep its files in {folder / 'index'}" in " ".join(service.log.split())
+        assert "Traceback" not in service.log
