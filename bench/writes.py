@@ -17,12 +17,13 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
-from bench.galleries import BATCH, EVERYTHING, MODEL, Gallery, crop_id, write_index
+from bench.galleries import BATCH, DAYS, EVERYTHING, MODEL, Gallery, crop_id, write_index
 from bench.harness import Times, arguments, console, print_table, step, timed_ms, write_report
 from index.codecs import DEFAULT_CODEC
 from index.contract import Sighting
 from index.options import IndexOptions
 from index.segmented import SegmentedIndex
+from service.database.vectors import STORED, decode_many
 
 SEARCHERS: Final = 2
 TARGET_UPSERTS: Final = 20_000
@@ -49,8 +50,10 @@ class Phase:
 
 
 def new_crops(gallery: Gallery, first: int, count: int) -> list[list[Sighting]]:
-    """Batches of crops like those of the gallery, under new ids from a number on, captured on its last day."""
-    like = [gallery.sighting(number) for number in range(len(gallery) - min(len(gallery) // 8, count), len(gallery))]
+    """Batches of crops like those of the gallery's last day, under new ids, with vectors as the database gives them."""
+    last = range(len(gallery) - min(len(gallery) // DAYS, count), len(gallery))
+    vectors, _ = decode_many(gallery.vectors[last.start :].astype(STORED))
+    like = [replace(gallery.sighting(number), embedding=one) for number, one in zip(last, vectors, strict=True)]
     numbers = range(first, first + count)
     crops = [replace(one, id=crop_id(number)) for number, one in zip(numbers, cycle(like), strict=False)]
     return [crops[start : start + BATCH] for start in range(0, count, BATCH)]
