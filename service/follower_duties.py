@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from index.segments.files import StorageError
 from service.errors import UnavailableError
 from service.follower_index import FollowerIndex
 from service.follower_repository import ORIGIN
@@ -81,12 +82,24 @@ class SnapshotDuty:
             if followed.is_lent(lent):
                 line = followed.passed[sequence]
                 await finished(self._store.stands, line)
-                self.line, self.made_at, self.problem = line, time.monotonic(), None
+                self.line, self.made_at = line, time.monotonic()
+                self._note(None)
         except RetiredError:
             return
-        except Exception as error:
-            logger.exception("No snapshot of the index could be made; it goes on without one")
-            self.problem = f"{type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the index goes on
+            self._note(error)
+
+    def _note(self, error: Exception | None) -> None:
+        problem = None if error is None else f"{type(error).__name__}: {error}"
+        if problem is not None and problem != self.problem:
+            logger.error(
+                "No snapshot of the index could be made; it goes on without one: %s",
+                problem,
+                exc_info=None if isinstance(error, StorageError | OSError) else error,  # a full disk explains itself
+            )
+        if problem is None and self.problem is not None:
+            logger.info("Snapshots of the index are made again.")
+        self.problem = problem
 
 
 class ReconcileDuty:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from support.following import Follow, Following, assert_same, head_of, held_by, holds, level, truth_of, until
 
 from index.segmented import SegmentedIndex
+from index.segments.files import StorageError
 from service.change_log import ChangeLogKeeper
 from service.database.engine import Database
 from service.follower import Follower
@@ -154,6 +155,31 @@ async def test_an_index_without_snapshots_goes_on(database: Database, enrol: Enr
         await level(follower, database)
         assert holds(follower, crop.id)
         assert follower.ready
+
+
+async def test_a_disk_that_stays_full_is_one_line_of_the_log(
+    database: Database, enrol: Enrol, following: Following, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts: list[bool] = []
+
+    class Filled(SegmentedIndex):
+        def snapshot(self) -> int:
+            attempts.append(len(attempts) < 3)
+            if attempts[-1]:
+                raise StorageError("no space left on device")
+            return super().snapshot()
+
+    with caplog.at_level("INFO", "service.follower_duties"):
+        async with following(kind=Filled, snapshot_s=0.05) as follower:
+            await enrol(database)
+            await until(lambda: follower.status().snapshot_sequence == 1)
+    told = [record for record in caplog.records if record.name == "service.follower_duties"]
+    assert [record.getMessage() for record in told] == [
+        "No snapshot of the index could be made; it goes on without one: StorageError: no space left on device",
+        "Snapshots of the index are made again.",
+    ]
+    assert told[0].exc_info is None
+    assert attempts[:3] == [True, True, True]
 
 
 async def test_an_index_that_cannot_write_its_files_says_so(
