@@ -70,8 +70,9 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         runtime = Runtime(settings, database, store, embedder, follower, decoder, renditions, preparer, queue)
         # At the largest batch, so that the first burst of requests finds the memory laid out.
         await probe_model(runtime, settings.batch_size)
-        crops = follower.index.stats().crops
-        logger.info("Ready: model %s, %d crops in the index, %s orphans swept", embedder.model_id, crops, swept)
+        # What was left may have been found to be wrong since: searches are answered 503 then, and all else works.
+        crops = f"{follower.index.stats().crops} crops in the index" if follower.loaded else "the index is built anew"
+        logger.info("Ready: model %s, %s, %s orphans swept", embedder.model_id, crops, swept)
         yield runtime
 
 
