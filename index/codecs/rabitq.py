@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from index.codecs.contract import CodecError
 from index.codecs.flat import HalfVectors, HoldsHalves, require_vectors, write_halves
 from index.codecs.measures import size_of
-from index.codecs.scanning import CodeFile, one_thread, selecting, write_codes
+from index.codecs.scanning import CodeFile, one_thread, own_method, selecting, write_codes
 
 _FILE: Final = "rabitq.faiss"
 _QUERY_BITS: Final = 8
@@ -83,7 +83,7 @@ class RabitqVectors:
             parameters.nprobe = min(self._cells, math.ceil(_SHARE_OF_CELLS * self._cells * self.rows / candidates))
         with one_thread(), selecting(allowed, candidates) as selector:
             parameters.sel = selector
-            _, found = self._codes.index.search(query[None], refined, params=parameters)
+            _, found = own_method(self._codes.index, "search")(query[None], refined, params=parameters)
         return np.sort(found[0][found[0] >= 0])
 
 

@@ -16,7 +16,7 @@ from index.codecs.contract import CodecError
 from index.codecs.flat import HoldsHalves, require_vectors, write_halves
 from index.codecs.half_rows import HalfRows
 from index.codecs.measures import largest_distance, read_max_error, size_of, write_max_error
-from index.codecs.scanning import CodeFile, one_thread, scan_error, write_codes
+from index.codecs.scanning import CodeFile, one_thread, own_method, scan_error, write_codes
 
 _FILE: Final = "uint8.faiss"
 _ROWS_AT_ONCE: Final = 512
@@ -77,7 +77,7 @@ class Sq8(HoldsHalves):
             index.train(vectors)
             index.add(vectors)
             largest = max(
-                largest_distance(index.reconstruct_n(start, len(block)), block)
+                largest_distance(own_method(index, "reconstruct_n")(start, len(block)), block)
                 for start in range(0, len(vectors), _ROWS_AT_ONCE)
                 for block in [vectors[start : start + _ROWS_AT_ONCE]]
             )

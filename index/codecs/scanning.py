@@ -89,12 +89,13 @@ class CodeFile:
         asked = min(candidates, k + _MORE_THAN_ASKED)
         with one_thread(), selecting(allowed, candidates) as selector:
             parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-            scores, found = self.index.search(query[None], asked, params=parameters)
+            scores, found = own_method(self.index, "search")(query[None], asked, params=parameters)
             threshold = threshold_of(scores[0], k, error)
             if asked < candidates and clipped(scores[0, -1]) >= threshold:
                 # the margin reaches beyond what was asked for
                 below = np.nextafter(np.float32(threshold), np.float32(-np.inf)) if threshold > -1 else -np.inf
-                _, scores, found = self.index.range_search(query[None], float(below), params=parameters)
+                wider = own_method(self.index, "range_search")
+                _, scores, found = wider(query[None], float(below), params=parameters)
                 scores, found = scores[None], found[None]
         near: NDArray[np.int64] = found[0][clipped(scores[0]) >= threshold]
         return np.sort(near)
@@ -127,6 +128,16 @@ def rounding(dimension: int) -> float:
 def scan_error(max_error: float, dimension: int) -> float:
     """The most by which the score of codes at most that far from what is held differs from the exact score."""
     return 1.002 * max_error + rounding(dimension)  # a query may be longer than 1 by UNIT_TOLERANCE
+
+
+def own_method(index: Any, name: str) -> Any:  # noqa: ANN401 - FAISS has no types
+    """A method of a FAISS index that takes what FAISS documents.
+
+    `faiss.contrib.torch_utils`, which comes with pytorch-metric-learning, puts others in their place for the whole
+    process: they take no parameters, so no selector either, and some answer tensors. It keeps the first ones under
+    another name.
+    """
+    return getattr(index, f"{name}_numpy", None) or getattr(index, name)
 
 
 @contextmanager

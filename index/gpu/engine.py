@@ -10,6 +10,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from index.codecs.scanning import own_method
+
 MOST_ASKED: Final = 2048
 """Rows a search may ask for: what every build of FAISS answers (with cuVS it would be 16,384)."""
 
@@ -87,7 +89,7 @@ class CudaEngine:
         # by distance, which orders unit vectors as the inner product does: FAISS' own test of inner products in half
         # precision is switched off because it hangs
         index = gpu.GpuIndexCagra(self._resources, vectors.shape[1], faiss.METRIC_L2, config)
-        index.train(vectors, numeric_type=gpu.Float16)
+        own_method(index, "train")(vectors, numeric_type=gpu.Float16)
         return _Cagra(index)
 
     def flat_bytes(self, rows: int, dimension: int) -> int:
@@ -104,7 +106,7 @@ class _Flat:
         self._index = index
 
     def search(self, queries: NDArray[np.float32], asked: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        scores, rows = self._index.search(queries, asked)
+        scores, rows = own_method(self._index, "search")(queries, asked)
         return scores, rows
 
 
@@ -116,7 +118,7 @@ class _Cagra:
         parameters = gpu.SearchParametersCagra()
         # at least as many as are asked for, rounded up as cuVS does
         parameters.itopk_size = -(-2 * asked // _ITOPK_STEP) * _ITOPK_STEP
-        _, rows = self._index.search(queries, asked, params=parameters, numeric_type=gpu.Float16)
+        _, rows = own_method(self._index, "search")(queries, asked, params=parameters, numeric_type=gpu.Float16)
         return None, rows
 
 
