@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -110,12 +111,22 @@ def read_batches(loader: "DataLoader[Batch]") -> Iterator[Batch]:
 
     Raises:
         DatasetError: A crop cannot be read.
-        TrainingError: A worker was killed.
     """
     try:
         yield from loader
     except ModelError as error:
         raise type(error)(str(error).rpartition(f"{type(error).__name__}: ")[2].strip()) from error
+
+
+@contextmanager
+def deaths_of_workers() -> Iterator[None]:
+    """Say in a sentence that a worker has died. torch raises it at the signal, wherever this process is just then.
+
+    Raises:
+        TrainingError: A worker was killed.
+    """
+    try:
+        yield
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker"):
             raise

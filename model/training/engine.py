@@ -86,7 +86,7 @@ class Engine:
             first: The first step to take, from 0.
 
         Raises:
-            TrainingError: The loss is not finite, or a process that reads crops has gone.
+            TrainingError: The loss is not finite.
             DatasetError: A crop cannot be read.
         """
         self._sampler.start(epoch, first)

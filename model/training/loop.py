@@ -15,6 +15,7 @@ from model.datasets import Dataset
 from model.presets import load_preset
 from model.progress import count_bar
 from model.training.card import Lists, Run, write_card
+from model.training.data import deaths_of_workers
 from model.training.devices import open_fabric
 from model.training.engine import Engine, Step
 from model.training.errors import TrainingError
@@ -167,7 +168,10 @@ class _Loop:
 
     def _pass(self, epoch: int) -> None:
         done = self.progress.step
-        with epoch_bar(self.console, f"epoch {epoch}/{self.recipe.epochs}", self.engine.steps, done) as show:
+        with (
+            deaths_of_workers(),
+            epoch_bar(self.console, f"epoch {epoch}/{self.recipe.epochs}", self.engine.steps, done) as show,
+        ):
             began = time.perf_counter()
             for step in self.engine.epoch(epoch, done):
                 now = time.perf_counter()

@@ -10,7 +10,7 @@ import torch
 from model.datasets import Crops, DatasetError, LabelledCrop
 from model.training import Recipe, TrainingError
 from model.training.batches import Draw, DrawSampler, EpochBatches
-from model.training.data import TrainingCrops, build_loader, end_workers, read_batches
+from model.training.data import TrainingCrops, build_loader, deaths_of_workers, end_workers, read_batches
 from model.training.losses import Batch
 from model.training.recipe import Augmentation
 
@@ -110,8 +110,9 @@ def test_a_killed_worker_is_said_with_what_helps(make_crops: MakeCrops, make_rec
     batches = read_batches(loader)
     next(batches)
     (worker,) = set(active_children()) - before
-    os.kill(worker.pid or 0, signal.SIGKILL)
-    with pytest.raises(TrainingError, match=r"was killed \(DataLoader worker .*\), .*: take fewer --workers"):
+    killed = pytest.raises(TrainingError, match=r"was killed \(DataLoader worker .*\), .*: take fewer --workers")
+    with killed, deaths_of_workers():
+        os.kill(worker.pid or 0, signal.SIGKILL)
         list(batches)
     end_workers(loader)
 
