@@ -92,15 +92,19 @@ class IndexView(BaseModel):
     lag_changes: int = Field(description="Changes between it and the newest when the log was last seen.")
     lag_s: float = Field(description="Seconds since the index was last known to hold everything committed.")
     files_problem: str | None = Field(
-        description="Why the newest crops stay in memory and are not written to files; null: they are."
+        None, description="Why the newest crops stay in memory and are not written to files; null: they are."
     )
     snapshot_sequence: int = Field(description="Change at which a restart would begin; 0: it would build the index.")
     snapshot_age_s: float | None = Field(description="Age of the last snapshot; null: none by this process.")
-    snapshot_problem: str | None = Field(description="Why the last attempt at a snapshot failed; null: it did not.")
+    snapshot_problem: str | None = Field(
+        None, description="Why the last attempt at a snapshot failed; null: it did not."
+    )
     reconciled_age_s: float | None = Field(
         description="Seconds since the index was last compared with the database; null: not by this process."
     )
-    drift: DriftView | None = Field(description="The last disagreement found; it stays after the index was rebuilt.")
+    drift: DriftView | None = Field(
+        None, description="The last disagreement found; it stays after the index was rebuilt."
+    )
     rebuild: RebuildView | None = Field(description="The last time the index was built from the database.")
 
 
