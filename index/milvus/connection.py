@@ -204,15 +204,17 @@ def hits_at_once(row_bytes: int) -> int:
     return max(1, min(MAX_HITS, 2 * _MESSAGE_BYTES // row_bytes))
 
 
-def _arguments(url: str) -> dict[str, str]:
+def _arguments(url: str) -> dict[str, Any]:
     """What pymilvus wants to be told; credentials apart from the address, so that no message shows them."""
     if "://" not in url:
-        return {"uri": url}
+        # pymilvus asks every 10 s whether a server is alive. Milvus Lite has gRPC's own limit of one question in five
+        # minutes, hangs up on a busy client that asks more often, and lives in this process anyway.
+        return {"uri": url, "grpc_options": {"grpc.keepalive_time_ms": 600_000}}
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or parts.hostname is None:
         raise ValueError("the address of Milvus must begin with http:// or https:// and name a host")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    arguments = {"uri": f"{parts.scheme}://{host}:{parts.port or 19530}"}
+    arguments: dict[str, Any] = {"uri": f"{parts.scheme}://{host}:{parts.port or 19530}"}
     if parts.password is not None:
         arguments |= {"user": unquote(parts.username or ""), "password": unquote(parts.password)}
     elif parts.username:

@@ -11,6 +11,7 @@ from index.milvus.schemas import Names, anchored, state_indexes, state_schema
 _FIELDS: Final = ("serial", "epoch", "batch", "watermark", "begun")
 _ROW_BYTES: Final = 100
 _KEPT: Final = 8
+_PAUSES_S: Final = (0.01, 0.05, 0.2, 0.5, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,16 @@ class State:
         Raises:
             IndexUnavailableError: It was there once and is not any more.
         """
-        asked = time.monotonic()
-        rows = self._connection.rows(self._name, "serial >= 0", _FIELDS)
-        if rows:
-            self._seen = True
-            newest = max(rows, key=lambda row: row["serial"])
-            return Moment(**{name: newest[name] for name in _FIELDS}, read_at=asked)
-        if self._seen:
-            raise IndexUnavailableError("Milvus has lost the state of the index; start the service again to rebuild it")
-        return Moment(0, 0, 0, 0, 0, asked)
+        for pause_s in _PAUSES_S:
+            asked = time.monotonic()
+            if rows := self._connection.rows(self._name, "serial >= 0", _FIELDS):
+                self._seen = True
+                newest = max(rows, key=lambda row: row["serial"])
+                return Moment(**{name: newest[name] for name in _FIELDS}, read_at=asked)
+            if not self._seen:
+                return Moment(0, 0, 0, 0, 0, asked)
+            time.sleep(pause_s)  # Milvus Lite shows none of the rows for a moment while it writes them out
+        raise IndexUnavailableError("Milvus has lost the state of the index; start the service again to rebuild it")
 
     def begin(self, moment: Moment) -> Moment:
         """Note that the batch `begun` of the answer is being written.
