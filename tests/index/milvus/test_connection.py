@@ -93,7 +93,7 @@ def test_a_server_that_goes_away_is_an_error_of_every_call_until_it_is_back(serv
 @pytest.mark.parametrize(
     ("url", "arguments"),
     [
-        ("folder/milvus.db", {"uri": "folder/milvus.db"}),
+        ("folder/milvus.db", {"uri": "folder/milvus.db", "grpc_options": {"grpc.keepalive_time_ms": 600_000}}),
         ("http://milvus", {"uri": "http://milvus:19530"}),
         ("https://milvus:1/cars", {"uri": "https://milvus:1", "db_name": "cars"}),
         ("http://root:p%40ss@[::1]:2", {"uri": "http://[::1]:2", "user": "root", "password": "p@ss"}),
