@@ -78,7 +78,7 @@ class Recoding(Rewrite):
             # what died was taken from the sums as it was held before
             died = _died(part, draft.parts.get(part.key))
             high, low = part.rows.columns.id_high[died], part.rows.columns.id_low[died]
-            draft.exchange(self._sums_of_new(high, low), _sums(part, died))
+            draft.exchange(self._sums_of_new(high, low), part.camera_sums(died))
         for segment in self.new:
             draft.exchange({}, segment.camera_sums())
         draft.exchange(self.sums, {})
@@ -86,7 +86,7 @@ class Recoding(Rewrite):
 
     def _sums_of_new(self, high: NDArray[np.uint64], low: NDArray[np.uint64]) -> Mapping[str, CameraSums]:
         (segment,) = self.new
-        return _sums(segment_part(segment), segment.rows_of(high, low))
+        return segment_part(segment).camera_sums(segment.rows_of(high, low))
 
 
 def seal(folder: Path, collection: str, part: Part, rows: TableRows, span_us: int) -> Rewrite:
@@ -212,10 +212,6 @@ def _died(before: Part, now: Part | None) -> NDArray[np.int64]:
     if now is not None:
         died &= ~now.live_mask()
     return np.flatnonzero(died)
-
-
-def _sums(part: Part, rows: NDArray[np.int64]) -> Mapping[str, CameraSums]:
-    return camera_sums(part.rows.vectors.held(rows), part.rows.columns.cameras[rows], part.rows.words.cameras)
 
 
 def _written(folder: Path, rows: SegmentRows, codec: str) -> Segment:

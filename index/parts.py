@@ -3,7 +3,7 @@
 Parts never change. What dies in one is noted in its successor, which shares everything but the list of the living.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from index.camera_sums import CameraSums, camera_sums
 from index.contract import Sighting
 from index.segments.segment import Segment
 from index.table import TableRows
@@ -78,6 +79,10 @@ class Part:
             rows = self.rows.rows_of(ids)
         return rows if self.live is None else rows[self.live[rows]]
 
+    def camera_sums(self, rows: NDArray[np.int64]) -> Mapping[str, CameraSums]:
+        """Sums of each camera over the given rows."""
+        return camera_sums(self.rows.vectors.held(rows), self.rows.columns.cameras[rows], self.rows.words.cameras)
+
     def buried(self, rows: NDArray[np.int64], now: datetime) -> "Part":
         """This part after some of its live rows died."""
         live = self.live_mask()
@@ -89,7 +94,7 @@ class Part:
         columns, words = self.rows.columns, self.rows.words
         for row, embedding in zip(rows.tolist(), self.rows.vectors.held(rows), strict=True):
             yield Sighting(
-                id=UUID(int=int(columns.id_high[row]) << 64 | int(columns.id_low[row])),
+                id=UUID(int=columns.id(row)),
                 collection=collection,
                 embedding=embedding.copy(),
                 camera_id=words.cameras[int(columns.cameras[row])],

@@ -90,7 +90,7 @@ class SegmentedIndex:
         self._background: Background | None = None
         self._accelerator = accelerator or accelerator_for(options.device, options.device_memory_bytes)
         if background:
-            self._background = Background(self._step, min(10.0, options.seal_after.total_seconds()))
+            self._work_in_background()
 
     @classmethod
     def open(
@@ -129,7 +129,7 @@ class SegmentedIndex:
         )
         index._restore()
         if background:
-            index._background = Background(index._step, min(10.0, options.seal_after.total_seconds()))
+            index._work_in_background()
         return index
 
     @property
@@ -178,9 +178,7 @@ class SegmentedIndex:
 
     def search(self, queries: NDArray[np.float32], k: int, where: Filter) -> list[Hits]:
         """For each query the k crops most similar to it among those the filter leaves; see `VectorIndex.search`."""
-        queries = checked_queries(queries, self.dimension)
-        if k < 1:
-            raise ValueError(f"k is {k}, must be at least 1")
+        queries = checked_queries(queries, k, self.dimension)
         state = self._state
         return self._searcher.search(state, queries, k, where, self._options.exact_below)
 
@@ -320,6 +318,9 @@ class SegmentedIndex:
                 overdue = dead_since is not None and now - dead_since >= self._options.purge_after
                 if overdue or now - table.since >= self._options.seal_after:
                     del self._tables[name]
+
+    def _work_in_background(self) -> None:
+        self._background = Background(self._step, min(10.0, self._options.seal_after.total_seconds()))
 
     def _step(self) -> bool:
         """One step of the background's work."""

@@ -134,8 +134,7 @@ class CollectionDraft:
         """Let live rows of a part die."""
         part = self.parts[key]
         for block in np.array_split(rows, max(1, -(-len(rows) // _ROWS_AT_ONCE))):
-            columns = part.rows.columns
-            self._subtract(camera_sums(part.rows.vectors.held(block), columns.cameras[block], part.rows.words.cameras))
+            self._subtract(part.camera_sums(block))
         self._fingerprint -= int(np.sum(part.rows.columns.fingerprints[rows], dtype=np.uint64))
         self._count -= len(rows)
         self.parts[key] = part.buried(rows, now)

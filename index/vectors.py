@@ -8,15 +8,19 @@ from numpy.typing import NDArray
 from index.contract import UNIT_TOLERANCE, VectorError
 
 
-def checked_queries(queries: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
-    """Queries as a contiguous float32 array of shape (queries, dimension).
+def checked_queries(queries: NDArray[np.float32], k: int, dimension: int) -> NDArray[np.float32]:
+    """Queries as a contiguous float32 array of shape (queries, dimension), of a search for the k best.
 
     Raises:
         VectorError: They are no matrix, or one has the wrong dimension, is not finite or not of unit length.
+        ValueError: k is less than 1.
     """
     if np.ndim(queries) != 2:  # noqa: PLR2004 - a matrix
         raise VectorError(f"queries: shape {np.shape(queries)}, expected (queries, {dimension})")
-    return checked_vectors(queries, dimension, "query {}".format)
+    checked = checked_vectors(queries, dimension, "query {}".format)
+    if k < 1:
+        raise ValueError(f"k is {k}, must be at least 1")
+    return checked
 
 
 def checked_vectors(

@@ -152,9 +152,7 @@ class MilvusIndex:
 
     def search(self, queries: NDArray[np.float32], k: int, where: Filter) -> list[Hits]:
         """The k nearest of each query; see `VectorIndex.search`."""
-        checked = checked_queries(queries, self._dimension)
-        if k < 1:
-            raise ValueError(f"k is {k}, must be at least 1")
+        checked = checked_queries(queries, k, self._dimension)
         return self._at_a_moment(lambda moment: self._search(moment, checked, k, where))
 
     def camera_statistics(self, collection: str) -> Mapping[str, CameraStatistics]:

@@ -41,6 +41,10 @@ class Columns:
     def __len__(self) -> int:
         return len(self.times)
 
+    def id(self, row: int) -> int:
+        """Id of the crop in a row, as a 128-bit number."""
+        return int(self.id_high[row]) << 64 | int(self.id_low[row])
+
     def at(self, rows: NDArray[Any] | slice) -> "Columns":
         """The given rows: numbers, a mask or a slice."""
         return Columns(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})

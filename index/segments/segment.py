@@ -58,7 +58,7 @@ class Segment:
     @property
     def id_range(self) -> tuple[int, int]:
         """Lowest and highest id, each as the 128-bit number of the UUID."""
-        return self._id(0), self._id(len(self) - 1)
+        return self.columns.id(0), self.columns.id(len(self) - 1)
 
     def camera_sums(self) -> Mapping[str, CameraSums]:
         """Sums over the embeddings of each camera, all rows counted.
@@ -100,9 +100,6 @@ class Segment:
     def _stored_sums(self, place: int) -> CameraSums:
         count = int(self._sums["counts"][self._sums["cameras"][place]])
         return CameraSums(count, self._sums["totals"][place], self._sums["squares"][place])
-
-    def _id(self, row: int) -> int:
-        return int(self.columns.id_high[row]) << 64 | int(self.columns.id_low[row])
 
 
 def open_segment(folder: Path, codecs: Mapping[str, Codec], *, verify: bool) -> Segment:
