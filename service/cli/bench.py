@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service import __version__
+from service.cli.files import write_file
 from service.cli.terminal import command_line, out, remarks, stop
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def recall(
         figures = _measure(gallery, asked, k)
         document = _document(figures, source, k, {"real": len(gallery) - made_up, "made_up": made_up, "queries": count})
         if json_file is not None:
-            _write(json_file, document)
+            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+            write_file(json_file, text, _FAILED)
     except ModelError as error:
         stop(str(error), _FAILED)
     except KeyboardInterrupt:
@@ -173,16 +175,6 @@ def _document(figures: "list[CodecFigures]", source: str, k: int, sizes: dict[st
         "default": DEFAULT_CODEC,
         "run": {"command": command_line(), "release": __version__},
     }
-
-
-def _write(file: Path, document: dict[str, Any]) -> None:
-    from model.weights.atomic import write_atomically
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        stop(f"The folder {file.parent} cannot be made: {error.strerror}. Give another place.", _FAILED)
-    write_atomically(file, (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
 
 
 def _show(figures: "list[CodecFigures]", document: dict[str, Any]) -> None:

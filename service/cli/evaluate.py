@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from service import __version__
 from service.cli.data_options import Data, Layout, Manifest, Pattern
+from service.cli.files import write_file
 from service.cli.terminal import command_line, out, remarks, stop
 
 if TYPE_CHECKING:
@@ -189,7 +190,6 @@ def _degraded(embedder: "Embedder", test: "RetrievalTest", embedded: "Embedded",
 def _write(measured: "Measured", embedded: "Embedded", report: Path | None, json_file: Path | None) -> None:
     """Make everything first, then write it, each file whole or not at all."""
     from model.evaluation.summary import summary
-    from model.weights.atomic import write_atomically
 
     if report is None and json_file is None:
         return
@@ -207,12 +207,7 @@ def _write(measured: "Measured", embedded: "Embedded", report: Path | None, json
     if json_file is not None:
         files[json_file] = figures
     for file, content in files.items():
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            stop(f"The folder {file.parent} cannot be made: {error.strerror}. Give another place.", _FAILED)
-        # a folder's name may be no text; what UTF-8 cannot say is escaped, as JSON does
-        write_atomically(file, content.encode(errors="backslashreplace"))
+        write_file(file, content, _FAILED)
     if report is not None:
         remarks.print(f"The report is {escape(str(report / 'report.html'))}", style="dim")
 
