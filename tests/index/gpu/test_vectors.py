@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.contenders import clustered, oracle, require_contenders
 from support.devices import CpuEngine, CpuIndex
 from support.vectors import unit, unit_rows
 
@@ -20,32 +21,8 @@ MakeAccelerator = Callable[..., Accelerator]
 ROWS, DIMENSION = 4000, 64
 
 
-def clustered(seed: int, rows: int = ROWS) -> NDArray[np.float32]:
-    """Vectors about a few centres, a tenth of them copies of others."""
-    random = np.random.default_rng(seed)
-    centres = random.standard_normal((8, DIMENSION))
-    vectors = unit(centres[random.integers(8, size=rows)] + 0.4 * random.standard_normal((rows, DIMENSION)))
-    copies = random.random(rows) < 0.1
-    vectors[copies] = vectors[random.integers(rows, size=copies.sum())]
-    return vectors
-
-
-def best(vectors: SegmentVectors, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """All allowed rows that score at least as much as the k-th best of them."""
-    rows = np.flatnonzero(allowed)
-    scores = exact_scores(vectors.held(rows), query)
-    return rows if len(rows) <= k else rows[scores >= np.sort(scores)[-k]]
-
-
-def require_contenders(
-    vectors: SegmentVectors, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    rows = vectors.contenders(query, k, allowed, int(allowed.sum()), exact=True)
-    assert rows.dtype == np.int64
-    assert allowed[rows].all()
-    assert (np.diff(rows) > 0).all()
-    assert np.isin(best(vectors, query, k, allowed), rows).all()
-    return rows
+def held_by(vectors: SegmentVectors) -> NDArray[np.float32]:
+    return vectors.held(np.arange(vectors.rows))
 
 
 @pytest.mark.parametrize("codec", ["fp32", "fp16", "sq8"])
@@ -54,12 +31,12 @@ def test_the_k_best_are_among_the_contenders(
 ) -> None:
     random = np.random.default_rng(1)
     accelerator = make_accelerator(make_engine)
-    vectors = written(clustered(2), accelerator, codec)
+    vectors = written(clustered(2, ROWS, DIMENSION), accelerator, codec)
     for share in (1.0, 0.98, 0.5, 0.2, 0.01, 0.0):
         allowed = random.random(ROWS) < share
         for k in (1, 10, 500, 3000):
             for query in (vectors.held(random.integers(ROWS, size=1))[0], unit(random.standard_normal(DIMENSION))):
-                require_contenders(vectors, query, k, allowed)
+                require_contenders(vectors, held_by(vectors), query, k, allowed)
     stats = accelerator.stats()
     assert stats.problem is None
     assert stats.searches >= 8  # all of 1 and 10 best with the wide filters
@@ -79,7 +56,7 @@ def test_a_filter_is_kept_and_a_narrow_one_is_the_cpus(
     vectors = written(unit_rows(3, ROWS, DIMENSION), accelerator)
     allowed = np.random.default_rng(4).random(ROWS) < share
     query = unit(np.random.default_rng(5).standard_normal(DIMENSION))
-    require_contenders(vectors, query, 10, allowed)
+    require_contenders(vectors, held_by(vectors), query, 10, allowed)
     assert (accelerator.stats().searches, accelerator.stats().searches_by_cpu) == (by_device, not by_device)
 
 
@@ -87,11 +64,11 @@ def test_a_filter_that_leaves_out_just_the_nearest_is_the_cpus(
     written: Written, make_accelerator: MakeAccelerator, make_engine: Callable[[], Engine]
 ) -> None:
     accelerator = make_accelerator(make_engine)
-    vectors = written(clustered(6), accelerator)
+    vectors = written(clustered(6, ROWS, DIMENSION), accelerator)
     query = unit(np.random.default_rng(7).standard_normal(DIMENSION))
     scores = exact_scores(vectors.held(np.arange(ROWS)), query)
     allowed = scores < np.sort(scores)[-1000]  # three quarters, none of them near
-    require_contenders(vectors, query, 10, allowed)
+    require_contenders(vectors, held_by(vectors), query, 10, allowed)
     assert accelerator.stats().searches == 0
 
 
@@ -107,7 +84,7 @@ def test_near_ties_that_half_precision_cannot_tell_apart_are_all_contenders(
         accelerated = written(vectors, accelerator, "fp32")
         for _ in range(20):
             query = unit(middle + 0.01 * random.standard_normal(DIMENSION))
-            require_contenders(accelerated, query, 5, np.ones(ROWS, dtype=np.bool_))
+            require_contenders(accelerated, held_by(accelerated), query, 5, np.ones(ROWS, dtype=np.bool_))
     assert accelerator.stats().searches == 20
     assert accelerator.stats().searches_by_cpu == 20
 
@@ -118,8 +95,8 @@ def test_more_than_a_device_answers_at_once_is_the_cpus(
     accelerator = make_accelerator(make_engine)
     vectors = written(unit_rows(10, ROWS, DIMENSION), accelerator)
     query, everything = unit(np.ones(DIMENSION)), np.ones(ROWS, dtype=np.bool_)
-    require_contenders(vectors, query, MOST_ASKED - 64, everything)
-    require_contenders(vectors, query, MOST_ASKED - 63, everything)
+    require_contenders(vectors, held_by(vectors), query, MOST_ASKED - 64, everything)
+    require_contenders(vectors, held_by(vectors), query, MOST_ASKED - 63, everything)
     assert (accelerator.stats().searches, accelerator.stats().searches_by_cpu) == (1, 1)
 
 
@@ -130,7 +107,7 @@ class TestAGraph:
 
     @pytest.fixture
     def vectors(self, written: Written, accelerator: Accelerator) -> SegmentVectors:
-        return written(clustered(11), accelerator, "rabitq")
+        return written(clustered(11, ROWS, DIMENSION), accelerator, "rabitq")
 
     def test_finds_most_of_the_nearest(self, vectors: SegmentVectors, accelerator: Accelerator) -> None:
         random = np.random.default_rng(12)
@@ -142,12 +119,12 @@ class TestAGraph:
                 assert allowed[rows].all()
                 assert (np.diff(rows) > 0).all()
                 assert len(rows) >= 10
-                shares.append(np.isin(best(vectors, query, 10, allowed), rows).mean())
+                shares.append(np.isin(oracle(held_by(vectors), query, 10, allowed), rows).mean())
         assert np.mean(shares) >= 0.95
         assert accelerator.stats().searches == 40
 
     def test_does_no_exact_search(self, vectors: SegmentVectors, accelerator: Accelerator) -> None:
-        require_contenders(vectors, unit(np.ones(DIMENSION)), 10, np.ones(ROWS, dtype=np.bool_))
+        require_contenders(vectors, held_by(vectors), unit(np.ones(DIMENSION)), 10, np.ones(ROWS, dtype=np.bool_))
         assert (accelerator.stats().searches, accelerator.stats().searches_by_cpu) == (0, 1)
 
     def test_that_finds_too_few_of_the_filter_leaves_it_to_the_cpu(
@@ -202,11 +179,11 @@ def test_a_device_that_answers_what_cannot_be_is_used_no_longer(
     said: str,
 ) -> None:
     accelerator = make_accelerator(lambda: Wrong(change))
-    vectors = written(clustered(14), accelerator)
+    vectors = written(clustered(14, ROWS, DIMENSION), accelerator)
     allowed = np.ones(ROWS, dtype=np.bool_)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            require_contenders(vectors, vectors.held(np.array([5]))[0], 10, allowed)
+            require_contenders(vectors, held_by(vectors), vectors.held(np.array([5]))[0], 10, allowed)
     stats = accelerator.stats()
     assert said in str(stats.problem)
     assert (stats.searches, stats.searches_by_cpu) == (0, 3)
@@ -215,7 +192,7 @@ def test_a_device_that_answers_what_cannot_be_is_used_no_longer(
 
 
 def test_vectors_come_from_the_files_not_from_the_device(written: Written, make_accelerator: MakeAccelerator) -> None:
-    given = clustered(15)
+    given = clustered(15, ROWS, DIMENSION)
     for codec in CODECS:
         alone, accelerated = written(given, codec=codec), written(given, make_accelerator(), codec)
         rows = np.arange(ROWS)
