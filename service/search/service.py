@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from index.contract import Filter
 from index.recheck import allows
+from service.audit.repository import AuditRepository
 from service.disconnect import unless_gone
 from service.embedding import Lane
 from service.embedding.prepare import PreparedCrop
@@ -25,7 +26,6 @@ from service.gallery.service import no_collection
 from service.problems import invalid_field
 from service.runtime import Runtime
 from service.search.ranking import Query, Ranked, Ranking, rank
-from service.search.repository import AuditRepository
 from service.search.schemas import (
     HitView,
     QueryQuality,

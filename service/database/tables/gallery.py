@@ -1,48 +1,23 @@
-"""The tables. PostgreSQL is the truth: rows, vectors and the change log that every index follows."""
+"""Collections, cameras, crops and their embeddings."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
-    DateTime,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
-    MetaData,
-    Sequence,
-    Text,
     UniqueConstraint,
-    Uuid,
     func,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
 
-METADATA = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s_check",
-    }
-)
-
-CHANGE_SEQUENCE = Sequence("change_sequence", metadata=METADATA)
-
-TEXT = Text(collation="C")
-"""Text ordered by code point: a page of cameras is the same on every server, whatever its locale or its libc."""
-
-
-class Base(DeclarativeBase):
-    """Base of every table; times are stored with time zone."""
-
-    metadata = METADATA
-    type_annotation_map = {datetime: DateTime(timezone=True), str: TEXT, dict[str, Any]: JSONB}  # noqa: RUF012
+from service.database.tables.base import Base
 
 
 class Installation(Base):
@@ -127,40 +102,3 @@ class Embedding(Base):
     crop_id: Mapped[UUID] = mapped_column(ForeignKey("crops.id", ondelete="CASCADE"), primary_key=True)
     model_id: Mapped[str] = mapped_column(primary_key=True)
     vector: Mapped[bytes] = mapped_column(LargeBinary)
-
-
-class Change(Base):
-    """One line of the change log. Numbers are given in commit order, so a cursor never skips a late commit.
-
-    A line names one crop, or says that every crop of the collection captured before a time was deleted. It outlives
-    what it names, so it refers to no other table. Lines that are old enough are trimmed.
-    """
-
-    __tablename__ = "changes"
-    __table_args__ = (
-        CheckConstraint(
-            "num_nonnulls(crop_id, expired_before) = 1 AND (deleted OR crop_id IS NOT NULL)", name="subject"
-        ),
-    )
-
-    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    collection_id: Mapped[UUID]
-    crop_id: Mapped[UUID | None]
-    deleted: Mapped[bool]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    expired_before: Mapped[datetime | None]
-
-
-class AuditEntry(Base):
-    """Who searched what, when and why. Rows are only ever added."""
-
-    __tablename__ = "audit"
-    __table_args__ = (Index("audit_by_time", "at"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(server_default=func.now())
-    action: Mapped[str]
-    collection: Mapped[str]
-    purpose: Mapped[str | None]
-    filter: Mapped[dict[str, Any]]
-    crop_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from uuid_utils.compat import uuid7
 
+from service.audit.repository import AuditRepository
 from service.database.engine import Database
 from service.database.tables import AuditEntry
-from service.search.repository import AuditRepository
 
 
 async def test_entries_come_back_in_order_and_whole(database: Database) -> None:
