@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, MetaData, Text
+from sqlalchemy import DateTime, Double, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
@@ -24,4 +24,4 @@ class Base(DeclarativeBase):
     """Base of every table; times are stored with time zone."""
 
     metadata = METADATA
-    type_annotation_map = {datetime: DateTime(timezone=True), str: TEXT, dict[str, Any]: JSONB}  # noqa: RUF012
+    type_annotation_map = {datetime: DateTime(timezone=True), str: TEXT, float: Double(), dict[str, Any]: JSONB}  # noqa: RUF012

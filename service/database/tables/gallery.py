@@ -12,7 +12,10 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
+    false,
     func,
+    text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,23 +35,39 @@ class Collection(Base):
     """A gallery that is searched on its own. Its vectors all come from one model."""
 
     __tablename__ = "collections"
-    __table_args__ = (CheckConstraint("codec IN ('fp32', 'fp16', 'sq8', 'rabitq')", name="codec"),)
+    __table_args__ = (
+        CheckConstraint("codec IN ('fp32', 'fp16', 'sq8', 'rabitq')", name="codec"),
+        CheckConstraint("retention_days > 0", name="retention_days"),
+        CheckConstraint("jsonb_typeof(quality_floor) = 'object'", name="quality_floor"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     model_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     codec: Mapped[str | None]
+    description: Mapped[str | None]
+    retention_days: Mapped[float | None]
+    quality_floor: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    keep_images: Mapped[bool] = mapped_column(server_default=true())
+    require_purpose: Mapped[bool] = mapped_column(server_default=false())
 
 
 class Camera(Base):
     """A camera of a collection; appears at its first crop."""
 
     __tablename__ = "cameras"
+    __table_args__ = (
+        CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="place"),
+        CheckConstraint("latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", name="coordinates"),
+    )
 
     collection_id: Mapped[UUID] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True)
     camera_id: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    name: Mapped[str | None]
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
 
 
 class Crop(Base):
@@ -91,6 +110,8 @@ class Crop(Base):
     width: Mapped[int]
     height: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    has_image: Mapped[bool] = mapped_column(server_default=true())
+    vehicle_confirmed: Mapped[bool] = mapped_column(server_default=false())
 
 
 class Embedding(Base):
