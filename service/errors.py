@@ -34,6 +34,18 @@ class MalformedRequestError(ServiceError):
     status, code, title = 400, "malformed_request", "The request cannot be read"
 
 
+class UnauthorizedError(ServiceError):
+    """No key, or one that is unknown, expired or revoked."""
+
+    status, code, title = 401, "unauthorized", "A valid key is needed"
+
+
+class ForbiddenError(ServiceError):
+    """The key lacks the scope, or is bound to other collections."""
+
+    status, code, title = 403, "forbidden", "Not allowed with this key"
+
+
 class ForeignRequestError(ServiceError):
     """The request comes by way of another web site."""
 
@@ -104,6 +116,12 @@ class OverloadedError(ServiceError):
     """Too much is waiting already, for the model or to be shown."""
 
     status, code, title = 429, "overloaded", "Overloaded"
+
+
+class RateLimitedError(ServiceError):
+    """The key has made more requests than it may."""
+
+    status, code, title = 429, "rate_limited", "Too many requests with this key"
 
 
 class UnavailableError(ServiceError):

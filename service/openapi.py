@@ -8,18 +8,20 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from service.errors import NotFoundError, ServiceError
+from service.errors import ForbiddenError, NotFoundError, RateLimitedError, ServiceError, UnauthorizedError
 from service.problem_examples import example_of
 from service.problems import PROBLEM_MEDIA_TYPE, Problem
 
 _MEANINGS = {
     400: "The request cannot be read.",
+    401: "No key, or one that is unknown, expired or revoked.",
+    403: "The key lacks the scope, or is bound to other collections.",
     404: "No such crop or collection.",
     409: "The request contradicts what is stored, or the index has not reached min_sequence in time.",
     413: "Body, file or picture above a limit.",
     415: "Not an image type that the service reads.",
     422: "A value makes no sense, or a picture cannot be decoded.",
-    429: "Too much is waiting already; try again after Retry-After seconds.",
+    429: "Too much is waiting already, or too much was asked with this key; try again after Retry-After seconds.",
     503: "A part of the service is down; detail says which.",
 }
 _WITH_RETRY_AFTER = {429, 503}
@@ -48,14 +50,16 @@ _DOCS_START = 'SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", dee
 docs_router = APIRouter(include_in_schema=False)
 
 
-def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+def problems(*errors: type[ServiceError], guarded: bool = True) -> dict[int | str, dict[str, Any]]:
     """Declares error answers of a route, for its `responses=`.
 
     Args:
         errors: What the route answers with; those of one status become one answer with an example of each.
+        guarded: Whether the route asks for a key.
     """
+    access = (UnauthorizedError, ForbiddenError, RateLimitedError) if guarded else ()
     kinds: dict[int | str, list[type[ServiceError]]] = {}
-    for error in errors:
+    for error in (*errors, *access):
         kinds.setdefault(error.status, []).append(error)
     return {status: _problem(kinds[status]) for status in kinds}
 

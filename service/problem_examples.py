@@ -6,13 +6,16 @@ from typing import Any
 from service.errors import (
     AllRejectedError,
     ExternalIdConflictError,
+    ForbiddenError,
     IndexBehindError,
     MalformedRequestError,
     ModelMismatchError,
     NotFoundError,
     OverloadedError,
+    RateLimitedError,
     ServiceError,
     TooLargeError,
+    UnauthorizedError,
     UnavailableError,
     UndecodableImageError,
     UnsupportedImageError,
@@ -28,6 +31,8 @@ _TAKEN = {"index": 0, "code": ExternalIdConflictError.code, "detail": "external_
 _DAMAGED = "The file begins like image/jpeg but is damaged or cut short."
 _OCCURRENCES: tuple[ServiceError, ...] = (
     MalformedRequestError("attributes: is not JSON"),
+    UnauthorizedError("Send a key in the header X-API-Key; an operator makes one with clip-senet keys create."),
+    ForbiddenError("This key may not use the collection 'harbour'."),
     NotFoundError("There is no collection 'harbour'; a collection appears at its first enrolment."),
     ExternalIdConflictError("Every external id is taken by another image.", errors=[_TAKEN]),
     ModelMismatchError(
@@ -44,6 +49,7 @@ _OCCURRENCES: tuple[ServiceError, ...] = (
     ),
     _of_image(UndecodableImageError, _DAMAGED),
     OverloadedError("256 crops are waiting for the model; try again in a moment.", retry_after_s=1),
+    RateLimitedError("This key may make 600 requests a minute; try again in 4 s.", retry_after_s=4),
     UnavailableError("Every database connection is in use.", retry_after_s=5),
 )
 

@@ -8,6 +8,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from service.access import Caller
 from service.database.tables import AuditEntry
 
 
@@ -19,20 +20,32 @@ class AuditRepository:
 
     async def record(
         self,
+        caller: Caller,
         action: str,
-        collection: str,
-        purpose: str | None,
-        filter: Mapping[str, Any],  # noqa: A002 - the column's name, and the field's word for it
-        crop_ids: Sequence[UUID],
+        collection: str | None,
+        *,
+        purpose: str | None = None,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002 - the column's name, and the field's word for it
+        crop_ids: Sequence[UUID] = (),
     ) -> None:
         """Add an entry.
 
         Args:
-            action: What was done, such as "search_by_image".
-            collection: Name of the collection.
+            caller: Who did it.
+            action: What was done: the operation id, such as "search_by_image".
+            collection: Name of the collection; None where it was about none or all.
             purpose: Why, in the caller's words.
-            filter: The conditions, as JSON.
-            crop_ids: The crops that were answered, best first.
+            filter: The conditions, or what else was asked for, as JSON.
+            crop_ids: The crops that were answered, best first, or that it was done to.
         """
-        entry = {"action": action, "collection": collection, "purpose": purpose, "filter": dict(filter)}
-        await self._session.execute(insert(AuditEntry).values(id=uuid7(), crop_ids=list(crop_ids), **entry))
+        entry = {
+            "action": action,
+            "collection": collection,
+            "request_id": caller.request_id,
+            "purpose": purpose,
+            "filter": dict(filter or {}),
+            "crop_ids": list(crop_ids),
+            "key_id": caller.key_id,
+            "key_name": caller.name,
+        }
+        await self._session.execute(insert(AuditEntry).values(id=uuid7(), **entry))

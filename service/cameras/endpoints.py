@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from service.access import Reader
 from service.cameras.schemas import CameraPage, CameraQuery, CameraView
 from service.cameras.service import page_of_cameras
 from service.errors import InvalidValueError, NotFoundError, UnavailableError
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/cameras", tags=["cameras"])
     summary="List the cameras of a collection",
     responses=problems(NotFoundError, InvalidValueError, UnavailableError),
 )
-async def list_cameras(runtime: CurrentRuntime, query: Annotated[CameraQuery, Query()]) -> CameraPage:
+async def list_cameras(runtime: CurrentRuntime, caller: Reader, query: Annotated[CameraQuery, Query()]) -> CameraPage:
     """Cameras with the number of crops they hold and the time span they cover. A camera appears at its first crop."""
-    cameras, cursor = await page_of_cameras(runtime, query.collection, limit=query.limit, cursor=query.cursor)
+    cameras, cursor = await page_of_cameras(runtime, caller, query.collection, limit=query.limit, cursor=query.cursor)
     return CameraPage(items=[CameraView.model_validate(camera) for camera in cameras], next_cursor=cursor)

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, File, Header, Path, Query, Request, Response, status
 from pydantic import Field
 
+from service.access import Deleter, Enroller, Reader
 from service.errors import (
     AllRejectedError,
     ExternalIdConflictError,
@@ -60,7 +61,7 @@ class GalleryQuery(Selection):
     ),
 )
 async def enroll_crops(
-    request: Request, runtime: CurrentRuntime, form: Annotated[EnrolmentForm, File()]
+    request: Request, runtime: CurrentRuntime, caller: Enroller, form: Annotated[EnrolmentForm, File()]
 ) -> EnrolmentAnswer:
     """Enroll 1 to 64 crops, each for itself: a bad one is rejected with a reason and the others are enrolled.
 
@@ -68,6 +69,7 @@ async def enroll_crops(
     where several replicas serve). With `external_id` a request may be repeated safely. Where every image is rejected
     the answer is 422, or 409 where each was rejected because its external id belongs to another image.
     """
+    caller.enter(form.collection)
     fields = fields_of(form)
     return await Enrolment(runtime, form.collection, len(form.images)).run(request, form.images, fields)
 
@@ -78,10 +80,10 @@ async def enroll_crops(
     summary="List enrolled crops",
     responses=problems(MalformedRequestError, NotFoundError, InvalidValueError, UnavailableError),
 )
-async def list_gallery(runtime: CurrentRuntime, query: Annotated[GalleryQuery, Query()]) -> CropPage:
+async def list_gallery(runtime: CurrentRuntime, caller: Reader, query: Annotated[GalleryQuery, Query()]) -> CropPage:
     """Crops that meet every condition given, newest enrolment first."""
     records, cursor = await page_of_crops(
-        runtime, query.where(), limit=query.limit, cursor=query.cursor, external_id=query.external_id
+        runtime, caller, query.where(), limit=query.limit, cursor=query.cursor, external_id=query.external_id
     )
     return CropPage(items=[CropView.model_validate(record) for record in records], next_cursor=cursor)
 
@@ -92,9 +94,9 @@ async def list_gallery(runtime: CurrentRuntime, query: Annotated[GalleryQuery, Q
     summary="Get one crop",
     responses=problems(NotFoundError, InvalidValueError, UnavailableError),
 )
-async def get_crop(runtime: CurrentRuntime, crop_id: CropId) -> CropView:
+async def get_crop(runtime: CurrentRuntime, caller: Reader, crop_id: CropId) -> CropView:
     """What is known about one enrolled crop."""
-    return CropView.model_validate(await crop_by_id(runtime, crop_id))
+    return CropView.model_validate(await crop_by_id(runtime, caller, crop_id))
 
 
 @router.delete(
@@ -104,9 +106,9 @@ async def get_crop(runtime: CurrentRuntime, crop_id: CropId) -> CropView:
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(NotFoundError, InvalidValueError, UnavailableError),
 )
-async def remove_crop(runtime: CurrentRuntime, crop_id: CropId) -> None:
+async def remove_crop(runtime: CurrentRuntime, caller: Deleter, crop_id: CropId) -> None:
     """Delete a crop with its embedding and picture. Once answered, nothing answers it any more."""
-    await delete_crop(runtime, crop_id)
+    await delete_crop(runtime, caller, crop_id)
 
 
 @router.get(
@@ -125,6 +127,7 @@ async def remove_crop(runtime: CurrentRuntime, crop_id: CropId) -> None:
 )
 async def get_crop_image(
     runtime: CurrentRuntime,
+    caller: Reader,
     crop_id: CropId,
     size: Annotated[
         int | None,
@@ -137,7 +140,7 @@ async def get_crop_image(
     if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """The picture as JPEG: upright, re-encoded, without the metadata of the upload."""
-    crop = await crop_by_id(runtime, crop_id)
+    crop = await crop_by_id(runtime, caller, crop_id)
     etag = f'"{crop.image_sha256.hex()[:32]}-{size or "full"}"'
     # The browser keeps it but asks each time, so that a deleted picture is not shown from its cache.
     headers = {"Cache-Control": "private, no-cache", "ETag": etag, "Content-Disposition": "inline"}

@@ -37,6 +37,8 @@ class NewCrop:
         height: Pixels of the picture as shown.
         model_id: The model of the embedding.
         embedding: Unit-length vector, shape (dimension,), float32.
+        has_image: Whether its picture is in the crop store.
+        vehicle_confirmed: Whether a person has confirmed vehicle_id.
     """
 
     id: UUID
@@ -55,6 +57,8 @@ class NewCrop:
     height: int
     model_id: str
     embedding: NDArray[np.float32]
+    has_image: bool = True
+    vehicle_confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,8 @@ class CropRecord:
     width: int
     height: int
     created_at: datetime
+    has_image: bool
+    vehicle_confirmed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

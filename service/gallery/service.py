@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from index.contract import Filter
+from service.access import Caller
 from service.crops.sweep import remove_orphans
 from service.errors import NotFoundError
 from service.gallery.repository import CropRecord, GalleryRepository
@@ -15,14 +16,16 @@ def _no_crop(crop_id: UUID) -> NotFoundError:
 
 
 async def page_of_crops(
-    runtime: Runtime, where: Filter, *, limit: int, cursor: str | None, external_id: str | None
+    runtime: Runtime, caller: Caller, where: Filter, *, limit: int, cursor: str | None, external_id: str | None
 ) -> tuple[list[CropRecord], str | None]:
     """One page of crops, newest first, and the cursor of the next.
 
     Raises:
+        ForbiddenError: The caller may not use the collection.
         NotFoundError: There is no such collection.
         InvalidValueError: The cursor is none of ours.
     """
+    caller.enter(where.collection)
     async with runtime.database.reading() as session:
         repository = GalleryRepository(session)
         if await repository.collection(where.collection) is None:
@@ -35,28 +38,31 @@ def no_collection(name: str) -> NotFoundError:
     return NotFoundError(f"There is no collection {name!r}; a collection appears at its first enrolment.")
 
 
-async def crop_by_id(runtime: Runtime, crop_id: UUID) -> CropRecord:
+async def crop_by_id(runtime: Runtime, caller: Caller, crop_id: UUID) -> CropRecord:
     """One crop.
 
     Raises:
-        NotFoundError: There is none of that id.
+        NotFoundError: There is none of that id that the caller sees.
     """
     async with runtime.database.reading() as session:
         record = await GalleryRepository(session).get(crop_id)
-    if record is None:
+    if record is None or not caller.sees(record.collection):
         raise _no_crop(crop_id)
     return record
 
 
-async def delete_crop(runtime: Runtime, crop_id: UUID) -> None:
+async def delete_crop(runtime: Runtime, caller: Caller, crop_id: UUID) -> None:
     """Delete a crop: when this returns, no search and no list answers it any more.
 
     Raises:
-        NotFoundError: There is none of that id.
+        NotFoundError: There is none of that id that the caller sees.
     """
     async with runtime.database.transaction() as session:
         repository = GalleryRepository(session)
-        crop = await repository.delete(crop_id)
+        record = await repository.get(crop_id)
+        crop = None
+        if record is not None and caller.sees(record.collection):
+            crop = await repository.delete(crop_id)
         if crop is None:
             raise _no_crop(crop_id)
         sequence = await repository.log_changes(crop.collection_id, [crop_id], deleted=True)

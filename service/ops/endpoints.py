@@ -19,7 +19,10 @@ async def get_health() -> Health:
 
 
 @router.get(
-    "/readyz", operation_id="get_readiness", summary="Is every part ready", responses=problems(UnavailableError)
+    "/readyz",
+    operation_id="get_readiness",
+    summary="Is every part ready",
+    responses=problems(UnavailableError, guarded=False),
 )
 async def get_readiness(runtime: CurrentRuntime) -> Readiness:
     """Uses every part: a forward pass of the model, the database, the index and its lag, the crop store."""

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Request
 
+from service.access import Searcher
 from service.errors import (
     IndexBehindError,
     InvalidValueError,
@@ -44,11 +45,11 @@ router = APIRouter(tags=["search"])
     ),
 )
 async def search_by_image(
-    request: Request, runtime: CurrentRuntime, form: Annotated[SearchForm, File()]
+    request: Request, runtime: CurrentRuntime, caller: Searcher, form: Annotated[SearchForm, File()]
 ) -> SearchAnswer:
     """Find where else a vehicle was seen. All images must show the same vehicle.
 
     Conditions are applied inside the search: fewer than k hits means that fewer crops meet them. No hits is an answer
     like any other: `hits` is empty, `exhausted` is true and `candidates` says how many crops were compared.
     """
-    return await service.search_by_image(runtime, request, form)
+    return await service.search_by_image(runtime, request, caller, form)

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from index.contract import Filter
 from index.recheck import allows
+from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.disconnect import unless_gone
 from service.embedding import Lane
@@ -43,10 +44,11 @@ _RETRY_AFTER_S = 1
 logger = logging.getLogger(__name__)
 
 
-async def search_by_image(runtime: Runtime, request: Request, form: SearchForm) -> SearchAnswer:
+async def search_by_image(runtime: Runtime, request: Request, caller: Caller, form: SearchForm) -> SearchAnswer:
     """Search with crops of one vehicle.
 
     Raises:
+        ForbiddenError: The caller may not use the collection.
         NotFoundError: There is no such collection.
         InvalidValueError: Conditions or images make no sense together.
         ModelMismatchError: The collection's vectors come from another model.
@@ -56,6 +58,7 @@ async def search_by_image(runtime: Runtime, request: Request, form: SearchForm) 
     """
     started = time.perf_counter()
     where = _where(form)
+    caller.enter(form.collection)
     await _check_collection(runtime, form.collection)
     with runtime.queue.admit(Lane.SEARCH, len(form.images)):
         crops = await unless_gone(request, _prepare_all(runtime, form.images))
@@ -63,7 +66,7 @@ async def search_by_image(runtime: Runtime, request: Request, form: SearchForm) 
         vector = await unless_gone(request, _query_vector(runtime, crops))
     embedded = time.perf_counter()
     await _wait_for_index(runtime, form.min_sequence)
-    ranking, records = await _rank_and_record(runtime, _query(runtime, form, vector), where, form)
+    ranking, records = await _rank_and_record(runtime, caller, _query(runtime, form, vector), where, form)
     finished = time.perf_counter()
     return SearchAnswer(
         hits=_hit_views(request, ranking, records),
@@ -163,7 +166,7 @@ def _query(runtime: Runtime, form: SearchForm, vector: NDArray[np.float32]) -> Q
 
 
 async def _rank_and_record(
-    runtime: Runtime, query: Query, where: Filter, form: SearchForm
+    runtime: Runtime, caller: Caller, query: Query, where: Filter, form: SearchForm
 ) -> tuple[Ranking, Mapping[UUID, CropRecord]]:
     """Rank, read the crops from the truth and write the audit entry.
 
@@ -182,7 +185,14 @@ async def _rank_and_record(
                     mode="json", by_alias=True, exclude={"images", "purpose"}, exclude_none=True
                 )
                 audit = AuditRepository(session)
-                await audit.record("search_by_image", form.collection, form.purpose, conditions, ids)
+                await audit.record(
+                    caller,
+                    "search_by_image",
+                    form.collection,
+                    purpose=form.purpose,
+                    filter=conditions,
+                    crop_ids=ids,
+                )
                 return ranking, records
         logger.info("%d hits are gone from the truth; the search is done again without them", len(stale))
         where = replace(where, exclude_ids=where.exclude_ids | stale)

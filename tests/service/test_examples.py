@@ -41,8 +41,16 @@ CODES = {
     ("search_by_image", 415): {"unsupported_image_type"},
     ("search_by_image", 422): {"invalid_value", "undecodable_image"},
     ("list_gallery", 400): {"malformed_request"},
+    **{(name, 429): {"overloaded", "rate_limited"} for name in ("enroll_crops", "get_crop_image", "search_by_image")},
 }
-CODES_ANYWHERE = {404: {"not_found"}, 422: {"invalid_value"}, 429: {"overloaded"}, 503: {"unavailable"}}
+CODES_ANYWHERE = {
+    401: {"unauthorized"},
+    403: {"forbidden"},
+    404: {"not_found"},
+    422: {"invalid_value"},
+    429: {"rate_limited"},
+    503: {"unavailable"},
+}
 
 
 def test_all_routes_are_looked_at() -> None:
