@@ -1,19 +1,20 @@
-"""Serves the console's page, style sheet and script modules out of the package.
+"""Serves the console's pages, style sheets and script modules out of the package.
 
-The page needs nothing from another host and has no build step: what is in `static/` is what the browser runs.
+The pages need nothing from another host and have no build step: what is in `static/` is what the browser runs.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 
+from service.console.pages import PAGES, composed
 from service.errors import NotFoundError
-
-PAGE = "index.html"
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -35,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One static file, ready to be sent."""
+    """What one address answers, ready to be sent."""
 
     content: bytes
     media_type: str
@@ -44,30 +45,44 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Every static file by name, read once per process."""
-    folder = resources.files("service.console") / "static"
-    found: dict[str, Asset] = {}
-    for file in folder.iterdir():
-        media_type = _MEDIA_TYPES.get("." + file.name.rpartition(".")[2])
-        if media_type is not None:
-            content = file.read_bytes()
-            found[file.name] = Asset(content, media_type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
-    return found
+    """All pages and files by their address relative to the service, made once per process."""
+    files = dict(_files(resources.files("service.console") / "static"))
+    pages = {page.address: _asset(composed(page, files), ".html") for page in PAGES}
+    return pages | {
+        f"console/{name}": _asset(text, name[name.rindex(".") :])
+        for name, text in files.items()
+        if not name.endswith(".html")
+    }
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
 def get_console(if_none_match: Annotated[str | None, Header()] = None) -> Response:
-    """The console's page."""
-    return _answer(assets()[PAGE], if_none_match)
+    """The console's first page, the search."""
+    return _answer(assets()[""], if_none_match)
 
 
-@router.api_route("/console/{name}", methods=["GET", "HEAD"])
-def get_console_asset(name: str, if_none_match: Annotated[str | None, Header()] = None) -> Response:
-    """A style sheet, script module or icon of the console."""
-    asset = assets().get(name)
-    if asset is None or name == PAGE:
-        raise NotFoundError("The console has no such file.")
+@router.api_route("/console/{path:path}", methods=["GET", "HEAD"])
+def get_console_asset(path: str, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    """Another page, or a style sheet, script module or icon of the console."""
+    asset = assets().get(f"console/{path}")
+    if asset is None:
+        raise NotFoundError("The console has no such page or file.")
     return _answer(asset, if_none_match)
+
+
+def _files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every text file below a folder, by its path."""
+    for entry in folder.iterdir():
+        name = prefix + entry.name
+        if entry.is_dir():
+            yield from _files(entry, f"{name}/")
+        elif name[name.rfind(".") :] in _MEDIA_TYPES:
+            yield name, entry.read_text(encoding="utf-8")
+
+
+def _asset(text: str, ending: str) -> Asset:
+    content = text.encode()
+    return Asset(content, _MEDIA_TYPES[ending], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
 
 
 def _answer(asset: Asset, if_none_match: str | None) -> Response:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from service.console import router
 from service.console.endpoints import assets
+from service.console.pages import PAGES, Page
 from service.problems import install_problem_handlers
 
 
@@ -28,19 +29,36 @@ class TestPage:
         assert policy["default-src"] == "'none'"
         assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
 
-    async def test_has_no_inline_script_or_style(self, client: httpx.AsyncClient) -> None:
-        page = (await client.get("/")).text
-        assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", page) == []
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    async def test_has_no_inline_script_or_style(self, client: httpx.AsyncClient, page: Page) -> None:
+        html = (await client.get(f"/{page.address}")).text
+        assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", html) == []
 
-    async def test_all_it_and_its_modules_refer_to_is_there(self, client: httpx.AsyncClient) -> None:
-        page = (await client.get("/")).text
-        referred = set(re.findall(r'(?:src|href)="console/([^"]+)"', page))
-        for name in [name for name in assets() if name.endswith(".js")]:
-            source = (await client.get(f"/console/{name}")).text
-            imported = set(re.findall(r'from "\./([^"]+)"', source))
-            # A module that the page does not preload is found one round trip later than need be.
-            assert imported <= referred
-        assert referred == assets().keys() - {"index.html"}
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    async def test_all_it_and_its_modules_refer_to_is_there_and_preloaded(
+        self, client: httpx.AsyncClient, page: Page
+    ) -> None:
+        html = (await client.get(f"/{page.address}")).text
+        base = httpx.URL(f"http://console/{page.address}")
+        referred = {str(base.join(name)) for name in re.findall(r'(?:src|href)="([^"#]*(?:js|css|svg))"', html)}
+        assert {str(base.join(f"/console/{page.name}/main.js")), str(base.join("/console/shared/base.css"))} <= referred
+        for address in referred:
+            answer = await client.get(address)
+            assert answer.status_code == 200, address
+            imported = re.findall(r'(?:from|import) "(\.[^"]+)"', answer.text)
+            assert {str(httpx.URL(address).join(name)) for name in imported} <= referred
+
+    @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+    async def test_leads_to_every_page_and_says_which_it_is(self, client: httpx.AsyncClient, page: Page) -> None:
+        html = (await client.get(f"/{page.address}")).text
+        base = httpx.URL(f"http://console/{page.address}")
+        links = re.findall(r'<a href="([^"]*)"( aria-current="page")?>([^<]+)</a>', html.partition("<nav")[2])
+        assert [label for _, current, label in links if current] == [page.label]
+        for address, _, label in links[:-1]:
+            assert (
+                f"<h1>{next(one.title for one in PAGES if one.label == label)}</h1>"
+                in (await client.get(base.join(address))).text
+            )
 
     async def test_refers_to_no_other_host(self) -> None:
         for name, asset in assets().items():
@@ -51,14 +69,14 @@ class TestPage:
 class TestAssets:
     @pytest.mark.parametrize(
         ("name", "media_type"),
-        [("main.js", "text/javascript"), ("console.css", "text/css"), ("icon.svg", "image/svg+xml")],
+        [("search/main.js", "text/javascript"), ("shared/base.css", "text/css"), ("shared/icon.svg", "image/svg+xml")],
     )
     async def test_come_with_their_type(self, client: httpx.AsyncClient, name: str, media_type: str) -> None:
         answer = await client.get(f"/console/{name}")
         assert answer.headers["Content-Type"].split(";")[0] == media_type
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
-    @pytest.mark.parametrize("path", ["/", "/console/main.js"])
+    @pytest.mark.parametrize("path", ["/", "/console/search/main.js"])
     async def test_are_not_sent_again_to_who_has_them(self, client: httpx.AsyncClient, path: str) -> None:
         etag = (await client.get(path)).headers["ETag"]
         for known in (etag, f'"other", W/{etag}', "*"):
@@ -69,9 +87,11 @@ class TestAssets:
     async def test_answer_head_with_the_length_and_no_body(self, client: httpx.AsyncClient) -> None:
         answer = await client.head("/")
         assert (answer.status_code, answer.content) == (200, b"")
-        assert int(answer.headers["Content-Length"]) == len(assets()["index.html"].content)
+        assert int(answer.headers["Content-Length"]) == len(assets()[""].content)
 
-    @pytest.mark.parametrize("name", ["nothing.js", "index.html", "..%2fendpoints.py", "%00"])
+    @pytest.mark.parametrize(
+        "name", ["nothing.js", "search", "search/content.html", "shared", "..%2fendpoints.py", "%00"]
+    )
     async def test_nothing_else_is_served(self, client: httpx.AsyncClient, name: str) -> None:
         answer = await client.get(f"/console/{name}")
         assert answer.status_code == 404

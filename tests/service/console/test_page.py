@@ -281,8 +281,9 @@ class TestKeys:
         page = open_page(gallery)
         page.on("filechooser", lambda chooser: chooser.set_files(pictures[1]))
         page.keyboard.press("Tab")
-        expect(page.get_by_role("link", name="Skip to the results")).to_be_focused()
-        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        for _ in page.locator(".top a, .top button").all():
+            page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         expect(page.locator("#files")).to_be_focused()
         page.keyboard.press("Enter")
@@ -292,7 +293,7 @@ class TestKeys:
         page.keyboard.press("Enter")
         found = seen(page)
 
-        page.locator("#results").focus()
+        page.locator("#content").focus()
         while page.evaluate("!document.activeElement.classList.contains('face')"):
             page.keyboard.press("Tab")
         page.keyboard.press("ArrowRight")
@@ -341,6 +342,7 @@ class TestLook:
         page = open_page(gallery, color_scheme=scheme, viewport={"width": width, "height": height})
         search_for(page, pictures[2], "gate-1")
         seen(page)
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=screenshots / f"console-{name}-{scheme}.png")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         expect(page.locator(".hit").first).to_be_in_viewport()

@@ -1,9 +1,9 @@
 // One result, large, with everything known about it.
 
-import { imageAddress } from "./api.js";
-import { byId, el, integer } from "./dom.js";
+import { byId, el, integer } from "../shared/dom.js";
+import { cropImage } from "../shared/pictures.js";
+import { inLocalTime, inUtc } from "../shared/time.js";
 import { scoreBar, scoreText, when } from "./results.js";
-import { inLocalTime, inUtc } from "./time.js";
 
 export class Detail {
   #dialog = byId("detail");
@@ -67,7 +67,7 @@ export class Detail {
           button("Next", "next", () => this.#step(1), this.#at === this.#hits.length - 1),
           button("Close", "close", () => this.#dialog.close()),
         ),
-        el("img", { class: "large", src: imageAddress(hit.crop.id), alt: `Picture of rank ${hit.rank}` }),
+        cropImage(hit.crop.id, { alt: `Picture of rank ${hit.rank}`, class: "large" }),
         facts(hit),
         el("div", { class: "actions" }, button("Search by this picture", "primary", () => this.#onPick(hit))),
       ),

@@ -1,15 +1,13 @@
 // The console: a query form on the left, its answer on the right, and the way back between queries.
 
-import { fetchImage, listCameras, search, ServiceProblem, unreadiness } from "./api.js";
+import { fetchImage, listCameras, ROOT, search, ServiceProblem } from "../shared/api.js";
+import { byId, el } from "../shared/dom.js";
+import { clearMessages, showProblem } from "../shared/messages.js";
+import "../shared/shell.js";
 import { Detail } from "./detail.js";
-import { byId, el } from "./dom.js";
-import { clearMessages, showProblem } from "./messages.js";
 import { picture, QueryForm } from "./query.js";
 import { Results } from "./results.js";
 import { Trail } from "./trail.js";
-
-// Readiness runs the model once, so it is asked for sparingly.
-const STATE_EVERY_MS = 60_000;
 
 let running = null;
 
@@ -102,7 +100,7 @@ async function searchBy(hit) {
   let blob = null;
   const fetched = await attempt(
     async (signal) => {
-      blob = await fetchImage(hit.crop.id, signal);
+      blob = await fetchImage(hit.crop.id, { signal });
     },
     () => searchBy(hit),
   );
@@ -114,9 +112,9 @@ async function searchBy(hit) {
 function showAnswer({ answer, query }) {
   byId("start").replaceChildren();
   results.show(answer, query);
-  byId("results").scrollTo({ top: 0 });
+  byId("content").scrollTo({ top: 0 });
   // On a small screen the results lie below the form.
-  byId("results").scrollIntoView({ block: "start" });
+  byId("content").scrollIntoView({ block: "start" });
 }
 
 async function loadCameras() {
@@ -138,8 +136,8 @@ function renderStart() {
     start.replaceChildren(
       el("h2", {}, "Nothing is enrolled yet"),
       el("p", {}, "Enroll vehicle crops first, then search among them. From a folder of pictures of one camera:"),
-      el("pre", {}, el("code", {}, `clip-senet ingest FOLDER --url ${new URL(".", location.href).href.replace(/\/$/, "")} --camera-id gate-3`)),
-      el("p", {}, "or by POST /gallery, described under ", el("a", { href: "docs" }, "API"), "."),
+      el("pre", {}, el("code", {}, `clip-senet ingest FOLDER --url ${ROOT.href.replace(/\/$/, "")} --camera-id gate-3`)),
+      el("p", {}, "or by POST /gallery, described under ", el("a", { href: new URL("docs", ROOT).href }, "API"), "."),
     );
     return;
   }
@@ -147,13 +145,6 @@ function renderStart() {
     el("h2", {}, "Where else was this vehicle seen?"),
     el("p", {}, "Give a picture of one vehicle, cut out so that the vehicle fills it. Name the camera that took it to see other cameras only. Then search."),
   );
-}
-
-async function showState() {
-  const reason = await unreadiness();
-  byId("state").classList.toggle("down", reason !== null);
-  const text = reason === null ? "Ready" : `Not ready: ${reason}`;
-  if (byId("state").textContent !== text) byId("state").textContent = text;
 }
 
 document.addEventListener("keydown", (event) => {
@@ -172,11 +163,5 @@ byId("reset").addEventListener("click", () => {
 });
 
 form.collection = new URLSearchParams(location.search).get("collection") ?? "";
-function refresh() {
-  if (document.hidden) return;
-  loadCameras();
-  showState();
-}
-refresh();
-setInterval(() => document.hidden || showState(), STATE_EVERY_MS);
-document.addEventListener("visibilitychange", refresh);
+loadCameras();
+document.addEventListener("visibilitychange", () => document.hidden || loadCameras());

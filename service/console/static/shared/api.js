@@ -1,4 +1,13 @@
-// The four calls that the console makes. Addresses are relative, so that it works behind a path prefix.
+// The calls that the console makes. Addresses are relative to this file, so that it works behind a path prefix.
+
+import { headers } from "./session.js";
+
+/** Where the service is. */
+export const ROOT = new URL("../../", import.meta.url);
+
+/** Called where the service asks for a key, or for another one. */
+let onUnauthorized = () => {};
+export const whenUnauthorized = (listener) => (onUnauthorized = listener);
 
 /** An answer of the service that is no success, or no answer at all. */
 export class ServiceProblem extends Error {
@@ -29,10 +38,10 @@ async function problemOf(response) {
   });
 }
 
-async function call(address, options = {}) {
+export async function call(address, options = {}) {
   let response;
   try {
-    response = await fetch(address, options);
+    response = await fetch(new URL(address, ROOT), { ...options, headers: { ...headers(), ...options.headers } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ServiceProblem({
@@ -41,6 +50,7 @@ async function call(address, options = {}) {
       errors: [],
     });
   }
+  if (response.status === 401) onUnauthorized();
   if (!response.ok) throw await problemOf(response);
   return response;
 }
@@ -80,14 +90,10 @@ export async function search(query, signal) {
   return (await call("search", { method: "POST", body: form, signal })).json();
 }
 
-/** Address of an enrolled crop's picture; `size` bounds its longer side in pixels. */
-export function imageAddress(id, size = null) {
+/** An enrolled crop's picture; `size` bounds its longer side in pixels. */
+export async function fetchImage(id, { size = null, signal } = {}) {
   const address = `gallery/${encodeURIComponent(id)}/image`;
-  return size === null ? address : `${address}?size=${size}`;
-}
-
-export async function fetchImage(id, signal) {
-  return (await call(imageAddress(id), { signal })).blob();
+  return (await call(size === null ? address : `${address}?size=${size}`, { signal })).blob();
 }
 
 /** @returns {Promise<?string>} what keeps the service from being ready, null where nothing does */

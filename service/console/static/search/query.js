@@ -1,8 +1,8 @@
 // The query form: pictures by choosing, dropping or pasting, and the fields beside them.
 
 import { CameraFilter } from "./cameras.js";
-import { byId, el } from "./dom.js";
-import { utcOfInput, zoneSentence } from "./time.js";
+import { byId, el } from "../shared/dom.js";
+import { utcOfInput, zoneSentence } from "../shared/time.js";
 
 const PICTURES_AT_MOST = 16;
 

@@ -1,8 +1,8 @@
 // The answer: how it was found, and the ranked pictures.
 
-import { imageAddress } from "./api.js";
-import { byId, count, el, integer } from "./dom.js";
-import { inLocalTime, inUtc } from "./time.js";
+import { byId, count, el, integer } from "../shared/dom.js";
+import { cropImage } from "../shared/pictures.js";
+import { inLocalTime, inUtc } from "../shared/time.js";
 
 const THUMBNAIL_PX = 320;
 
@@ -31,8 +31,8 @@ export class Results {
   }
 
   set busy(on) {
-    byId("results").setAttribute("aria-busy", String(on));
-    byId("results").classList.toggle("busy", on);
+    byId("content").setAttribute("aria-busy", String(on));
+    byId("content").classList.toggle("busy", on);
   }
 
   show({ hits, search, query: made }, query) {
@@ -85,8 +85,7 @@ export class Results {
 
   #card(hit, at) {
     const { crop } = hit;
-    const image = el("img", { src: imageAddress(crop.id, THUMBNAIL_PX), alt: "", loading: at < 12 ? "eager" : "lazy", decoding: "async" });
-    image.addEventListener("error", () => image.replaceWith(el("span", { class: "no-preview" }, "The picture does not load")));
+    const image = cropImage(crop.id, { size: THUMBNAIL_PX });
     const face = el(
       "button",
       { type: "button", class: "face", "aria-label": `Search by rank ${hit.rank}: ${spoken(hit)}`, title: "Search by this picture" },

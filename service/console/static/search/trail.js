@@ -1,6 +1,6 @@
 // The way back: every query of this visit with its answer, tied to the browser's own history.
 
-import { byId, el } from "./dom.js";
+import { byId, el } from "../shared/dom.js";
 
 export class Trail {
   #steps = [];

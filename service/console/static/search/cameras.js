@@ -1,6 +1,6 @@
 // The list of cameras as checkboxes. Nothing checked means every camera.
 
-import { byId, el, integer } from "./dom.js";
+import { byId, el, integer } from "../shared/dom.js";
 
 const SHOWN_AT_MOST = 300;
 const byName = new Intl.Collator(undefined, { numeric: true }).compare;
