@@ -1,8 +1,9 @@
 // The query form: pictures by choosing, dropping or pasting, and the fields beside them.
 
-import { CameraFilter } from "./cameras.js";
 import { byId, el } from "../shared/dom.js";
 import { utcOfInput, zoneSentence } from "../shared/time.js";
+import { CameraFilter } from "./cameras.js";
+import { Cropper } from "./cropper.js";
 
 const PICTURES_AT_MOST = 16;
 
@@ -11,6 +12,7 @@ export const picture = (blob, name) => ({ blob, name, address: URL.createObjectU
 
 export class QueryForm {
   cameraFilter = new CameraFilter();
+  #cropper = new Cropper();
   #pictures = [];
   #onProblem;
 
@@ -124,14 +126,25 @@ export class QueryForm {
   #tile(shown, at) {
     const image = el("img", { src: shown.address, alt: shown.name });
     // What the browser cannot show (TIFF, or no picture at all) is named; whether it is a picture is the service's to say.
-    image.addEventListener("error", () => image.replaceWith(el("span", { class: "no-preview" }, shown.name)));
+    image.addEventListener("error", () => {
+      image.replaceWith(el("span", { class: "no-preview" }, shown.name));
+      crop.remove();
+    });
+    const crop = el("button", { type: "button", class: "crop", "aria-label": `Cut the vehicle out of ${shown.name}` }, "Crop");
+    crop.addEventListener("click", () => this.#cropper.open(shown, (part) => this.#replace(at, picture(part, shown.name))));
     const remove = el("button", { type: "button", class: "remove", "aria-label": `Remove ${shown.name}`, title: "Remove" }, "×");
     remove.addEventListener("click", () => {
       this.#pictures = this.#pictures.filter((_, other) => other !== at);
       this.#renderPictures();
       (byId("crops").querySelectorAll(".remove")[Math.max(0, at - 1)] ?? byId("files")).focus();
     });
-    return el("li", {}, image, remove);
+    return el("li", {}, image, crop, remove);
+  }
+
+  #replace(at, shown) {
+    this.#pictures = this.#pictures.with(at, shown);
+    this.#renderPictures();
+    byId("crops").querySelectorAll(".crop")[at]?.focus();
   }
 
   #renderZone() {
