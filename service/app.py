@@ -18,6 +18,7 @@ from service.ops.endpoints import router as ops_router
 from service.problems import install_problem_handlers
 from service.search.endpoints import router as search_router
 from service.settings import Settings
+from service.timeline.endpoints import router as timeline_router
 
 _DESCRIPTION = """Vehicle re-identification: enroll vehicle crops, find the same vehicle on other cameras.
 
@@ -65,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     install_problem_handlers(app)
-    for router in (gallery_router, search_router, cameras_router, ops_router, console_router):
+    for router in (gallery_router, search_router, cameras_router, timeline_router, ops_router, console_router):
         app.include_router(router)
     install_openapi(app)
     return app

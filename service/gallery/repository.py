@@ -297,7 +297,7 @@ class GalleryRepository:
         Raises:
             InvalidValueError: The cursor is none of ours.
         """
-        query = _records().where(Collection.name == where.collection, *_conditions(where))
+        query = _records().where(*conditions(where))
         if external_id is not None:
             query = query.where(Crop.external_id == external_id)
         if cursor is not None:
@@ -355,9 +355,9 @@ def _record(row: Row[*tuple[Any, ...]]) -> CropRecord:
     return CropRecord(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name of it
 
 
-def _conditions(where: Filter) -> list[ColumnElement[bool]]:
-    """The conditions of a filter in SQL; they hold for exactly the crops for which they hold in an index."""
-    conditions: list[ColumnElement[bool]] = []
+def conditions(where: Filter) -> list[ColumnElement[bool]]:
+    """A filter in SQL, on crops joined with their collections; true of exactly the crops of which it is in an index."""
+    conditions = [Collection.name == where.collection]
     if where.camera_ids is not None:
         conditions.append(Crop.camera_id.in_(where.camera_ids))
     if where.exclude_camera_ids:

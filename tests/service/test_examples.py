@@ -7,19 +7,22 @@ from pydantic import BaseModel
 
 from service import errors, problems
 from service.app import create_app
-from service.cameras.schemas import CameraPage
-from service.gallery.schemas import CropPage, CropView, EnrolmentAnswer
-from service.ops.schemas import Health, Readiness
-from service.search.schemas import SearchAnswer
 from service.settings import Settings
 
 APP = create_app(Settings())
 PATHS = APP.openapi()["paths"]
 SCHEMAS = APP.openapi()["components"]["schemas"]
-MODELS: dict[str, type[BaseModel]] = {
-    model.__name__: model
-    for model in (CameraPage, CropPage, CropView, EnrolmentAnswer, Health, Readiness, SearchAnswer)
-}
+
+
+def _models(base: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """Every model of the service by name: that of an answer is found by its name in the description."""
+    found = {kind.__name__: kind for kind in base.__subclasses__() if kind.__module__.startswith("service.")}
+    for kind in base.__subclasses__():
+        found |= _models(kind)
+    return found
+
+
+MODELS = _models(BaseModel)
 ANSWERS = {
     (operation["operationId"], int(status)): answer.get("content", {})
     for operations in PATHS.values()
@@ -41,6 +44,7 @@ CODES = {
     ("search_by_image", 415): {"unsupported_image_type"},
     ("search_by_image", 422): {"invalid_value", "undecodable_image"},
     ("list_gallery", 400): {"malformed_request"},
+    ("get_timeline", 400): {"malformed_request"},
     **{(name, 429): {"overloaded", "rate_limited"} for name in ("enroll_crops", "get_crop_image", "search_by_image")},
 }
 CODES_ANYWHERE = {

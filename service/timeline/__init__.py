@@ -1,0 +1,1 @@
+"""The timeline: how many crops were captured when."""
