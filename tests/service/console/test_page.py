@@ -176,6 +176,31 @@ class TestFilter:
         search_for(page, pictures[0])
         assert sorted(seen(page)) == [("car-2", "gate-2"), ("car-3", "gate-2")]
 
+    def test_the_brush_chooses_the_window(self, open_page: OpenPage, gallery: str, pictures: list[Path]) -> None:
+        page = open_page(gallery)
+        track = page.locator("#brush-track")
+        expect(page.locator(".bucket")).to_have_count(60)
+        heights = page.locator(".bucket").evaluate_all("bars => bars.map(bar => bar.getBoundingClientRect().height)")
+        minutes = [60 * camera + vehicle for camera in range(CAMERAS) for vehicle in range(VEHICLES)]
+        taken = {min(59, int(60 * minute / max(minutes))) for minute in minutes}
+        assert {place for place, height in enumerate(heights) if height > 0} == taken
+        box = track.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 20, steps=5)
+        page.mouse.up()
+        expect(page.locator("#from")).to_have_value(re.compile(r"2026-11-04T10:3\d:"))
+        expect(page.locator("#to")).to_have_value(re.compile(r"2026-11-04T11:2\d:"))
+        search_for(page, pictures[0])
+        assert {camera for _, camera in seen(page)} == {"gate-2"}
+        before = page.locator("#from").input_value()
+        page.get_by_role("slider", name="From").press("PageDown")
+        assert page.locator("#from").input_value() < before
+        page.get_by_role("button", name="All times").click()
+        expect(page.locator("#from")).to_have_value("")
+        expect(page.get_by_role("button", name="All times")).to_be_hidden()
+
     def test_a_window_that_ends_before_it_starts_is_not_sent(
         self, open_page: OpenPage, gallery: str, pictures: list[Path]
     ) -> None:

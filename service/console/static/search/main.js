@@ -1,20 +1,24 @@
 // The console: a query form on the left, its answer on the right, and the way back between queries.
 
-import { fetchImage, listCameras, ROOT, search, ServiceProblem } from "../shared/api.js";
+import { fetchImage, listCameras, ROOT, search, ServiceProblem, timeline } from "../shared/api.js";
 import { byId, el } from "../shared/dom.js";
 import { clearMessages, showProblem } from "../shared/messages.js";
 import "../shared/shell.js";
+import { TimeBrush } from "./brush.js";
 import { Detail } from "./detail.js";
 import { picture, QueryForm } from "./query.js";
 import { Results } from "./results.js";
 import { Trail } from "./trail.js";
 
+const BUCKETS = 60;
+
 let running = null;
+const brush = new TimeBrush();
 
 const form = new QueryForm({
   onSearch: run,
   onProblem: (title, detail) => showProblem({ title, detail }),
-  onCollection: loadCameras,
+  onCollection: loadGallery,
 });
 const results = new Results({
   onPick: searchBy,
@@ -117,14 +121,15 @@ function showAnswer({ answer, query }) {
   byId("content").scrollIntoView({ block: "start" });
 }
 
-async function loadCameras() {
+async function loadGallery() {
   try {
-    form.cameraFilter.cameras = await listCameras(form.collection);
+    [form.cameraFilter.cameras, brush.timeline] = await Promise.all([listCameras(form.collection), timeline(form.collection, BUCKETS)]);
   } catch (error) {
     if (!(error instanceof ServiceProblem)) throw error;
     form.cameraFilter.cameras = [];
+    brush.timeline = null;
     // A collection appears at its first crop; before, there is nothing to complain of.
-    if (error.status !== 404) showProblem({ ...error, again: loadCameras });
+    if (error.status !== 404) showProblem({ ...error, again: loadGallery });
   }
   if (trail.current === null) renderStart();
 }
@@ -163,5 +168,5 @@ byId("reset").addEventListener("click", () => {
 });
 
 form.collection = new URLSearchParams(location.search).get("collection") ?? "";
-loadCameras();
-document.addEventListener("visibilitychange", () => document.hidden || loadCameras());
+loadGallery();
+document.addEventListener("visibilitychange", () => document.hidden || loadGallery());

@@ -95,14 +95,12 @@ export class QueryForm {
   write(query) {
     this.replacePictures(query.files, query.camera);
     this.cameraFilter.chosen = query.cameras;
-    byId("from").value = query.local.from;
-    byId("to").value = query.local.to;
+    this.#writeWindow(query.local.from, query.local.to);
     byId("k").value = query.k;
     byId("group-by").value = query.groupBy;
     byId("min-score").value = query.minScore ?? "";
     this.collection = query.collection;
     byId("purpose").value = query.purpose;
-    this.#renderZone();
   }
 
   replacePictures(pictures, camera) {
@@ -113,8 +111,15 @@ export class QueryForm {
 
   clearFilters() {
     this.cameraFilter.chosen = [];
-    for (const id of ["from", "to", "min-score"]) byId(id).value = "";
-    this.#renderZone();
+    this.#writeWindow("", "");
+    byId("min-score").value = "";
+  }
+
+  #writeWindow(from, to) {
+    for (const [id, value] of Object.entries({ from, to })) {
+      byId(id).value = value;
+      byId(id).dispatchEvent(new Event("input"));
+    }
   }
 
   #renderPictures() {

@@ -70,6 +70,14 @@ export async function listCameras(collection, signal) {
   return cameras;
 }
 
+/** @returns {Promise<?{start: string, end: string, counts: number[]}>} pictures by time of capture; null where none has one */
+export async function timeline(collection, buckets, signal) {
+  const parameters = new URLSearchParams({ buckets: String(buckets) });
+  if (collection) parameters.set("collection", collection);
+  const found = await (await call(`timeline?${parameters}`, { signal })).json();
+  return found.start === null ? null : found;
+}
+
 /**
  * @param {{files: {blob: Blob, name: string}[], camera: string, cameras: string[], from: ?string, to: ?string,
  *          k: number, groupBy: string, minScore: ?number, collection: string, purpose: string}} query

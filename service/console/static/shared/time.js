@@ -23,6 +23,13 @@ export function utcOfInput(value) {
   return new Date(value).toISOString().replace(/\.000Z$/, "Z");
 }
 
+/** The value that a datetime-local input has for a time: whole seconds on the user's clock. */
+export function inputOfTime(date) {
+  const two = (value) => String(value).padStart(2, "0");
+  const day = `${String(date.getFullYear()).padStart(4, "0")}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
 /** One sentence about what is sent for the two inputs. */
 export function zoneSentence(from, to) {
   const zone = zoneName();
