@@ -21,7 +21,8 @@ from service.forms import MULTIPART_FORM
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.search import service
-from service.search.schemas import SearchAnswer, SearchForm
+from service.search.requests import SearchForm
+from service.search.schemas import SearchAnswer
 
 router = APIRouter(tags=["search"])
 

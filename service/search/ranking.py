@@ -13,7 +13,7 @@ from index.rerank.grouping import GroupBy, best_groups
 from index.rerank.k_reciprocal import k_reciprocal_scores
 from index.rerank.query_expansion import query_expansion_scores
 from index.rerank.rescoring import embeddings_of
-from service.search.schemas import Rerank
+from service.search.requests import Rerank
 
 
 @dataclass(frozen=True, slots=True)
