@@ -1,7 +1,8 @@
 """Reading cameras."""
 
 from service.access import Caller
-from service.gallery.repository import CameraSummary, GalleryRepository
+from service.cameras.repository import CameraRepository, CameraSummary
+from service.collections.repository import CollectionRepository
 from service.gallery.service import no_collection
 from service.runtime import Runtime
 
@@ -17,8 +18,7 @@ async def page_of_cameras(
     """
     caller.enter(collection)
     async with runtime.database.reading() as session:
-        repository = GalleryRepository(session)
-        found = await repository.collection(collection)
+        found = await CollectionRepository(session).collection(collection)
         if found is None:
             raise no_collection(collection)
-        return await repository.cameras(found.id, limit=limit, cursor=cursor)
+        return await CameraRepository(session).page(found.id, limit=limit, cursor=cursor)

@@ -18,7 +18,10 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from uuid_utils.compat import uuid7
 
+from service.cameras.repository import CameraRepository
+from service.collections.repository import CollectionRepository
 from service.crops.sweep import remove_orphans
+from service.database.engine import Session
 from service.database.tables import Crop
 from service.disconnect import unless_gone
 from service.embedding import Lane
@@ -30,7 +33,8 @@ from service.errors import (
     ServiceError,
     UnavailableError,
 )
-from service.gallery.repository import GalleryRepository, NewCrop
+from service.gallery.records import NewCrop
+from service.gallery.repository import GalleryRepository
 from service.gallery.schemas import (
     CropFields,
     EnrolledItem,
@@ -100,7 +104,7 @@ class Enrolment:
     async def _refuse_other_model(self) -> None:
         """Before any work, and where nothing would be inserted as well: a duplicate has no vector of this model."""
         async with self._runtime.database.reading() as session:
-            await GalleryRepository(session).collection_of_model(self._collection, self._runtime.embedder.model_id)
+            await CollectionRepository(session).collection_of_model(self._collection, self._runtime.embedder.model_id)
 
     async def _embedded_drafts(self, uploads: Sequence[UploadFile], fields: Sequence[Any]) -> list[_Draft]:
         context = latest_time(self._runtime.settings.clock_skew_s)
@@ -156,7 +160,9 @@ class Enrolment:
             return drafts
         async with self._runtime.database.reading() as session:
             repository = GalleryRepository(session)
-            collection = await repository.collection_of_model(self._collection, self._runtime.embedder.model_id)
+            collection = await CollectionRepository(session).collection_of_model(
+                self._collection, self._runtime.embedder.model_id
+            )
             if collection is None:
                 return drafts
             known = await repository.by_external_ids(collection.id, _external_ids(drafts))
@@ -185,8 +191,7 @@ class Enrolment:
         try:
             await _all_or_error(self._runtime.store.put(draft.id, draft.crop.data) for draft in drafts)
             async with self._runtime.database.transaction() as session:
-                repository = GalleryRepository(session)
-                inserted, sequence = await self._insert(repository, drafts)
+                inserted, sequence = await self._insert(session, drafts)
                 committing = True
         except BaseException:
             # While it commits, the outcome is unknown to us: a row without its file would be half a crop, a file
@@ -198,16 +203,17 @@ class Enrolment:
         await remove_orphans(self._runtime.store, ids - inserted)
         return sequence
 
-    async def _insert(self, repository: GalleryRepository, drafts: list[_Draft]) -> tuple[set[UUID], int]:
+    async def _insert(self, session: Session, drafts: list[_Draft]) -> tuple[set[UUID], int]:
+        repository, cameras = GalleryRepository(session), CameraRepository(session)
         if not drafts:
             return set(), await repository.head()
         model_id = self._runtime.embedder.model_id
-        collection = await repository.ensure_collection(self._collection, model_id)
-        made = await repository.ensure_cameras(collection.id, {draft.fields.camera_id for draft in drafts})
+        collection = await CollectionRepository(session).ensure_collection(self._collection, model_id)
+        made = await cameras.ensure(collection.id, {draft.fields.camera_id for draft in drafts})
         inserted = await repository.add([_new_crop(draft, collection.id, model_id) for draft in drafts])
         # A camera appears at its first crop, so not where that lost a race for its external id.
         used = {draft.fields.camera_id for draft in drafts if draft.id in inserted}
-        await repository.remove_cameras(collection.id, made - used)
+        await cameras.remove_unused(collection.id, made - used)
         lost = [draft for draft in drafts if draft.id not in inserted]
         taken = await repository.by_external_ids(collection.id, _external_ids(lost))
         for draft in lost:

@@ -1,163 +1,24 @@
-"""Rows of the gallery: collections, cameras, crops, their embeddings, and the change log that every index follows."""
+"""Crops and their embeddings: enrolled, read, deleted."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, CursorResult, Row, Select, Uuid, delete, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.ext.asyncio import AsyncSession
-from uuid_utils.compat import uuid7
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, delete, select
+from sqlalchemy.dialects.postgresql import insert
 
-from index.contract import Filter, Scalar
-from service.database.tables import CHANGE_SEQUENCE, Camera, Change, Collection, Crop, Embedding, Installation
+from index.contract import Filter
+from service.database.tables import Collection, Crop, Embedding, Installation
 from service.database.vectors import encode
-from service.errors import InvalidValueError, ModelMismatchError
-
-CHANGE_LOG_LOCK = int.from_bytes(b"senet-ch")
-"""Key of the advisory lock under which changes are numbered."""
-MODEL_SWITCH_LOCK = int.from_bytes(b"senet-md")
-"""Key of the advisory lock that enrolments share and that whoever gives a collection another model has alone."""
+from service.errors import InvalidValueError
+from service.gallery.change_lines import ChangeLines
+from service.gallery.filters import conditions
+from service.gallery.records import CropRecord, NewCrop
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewCrop:
-    """A crop to enrol, its embedding included.
-
-    Attributes:
-        id: UUIDv7, so that ids grow with time.
-        attributes: Flat JSON attributes.
-        bbox: Box in the camera's frame (x, y, width, height), pixels; None where unknown.
-        image_sha256: SHA-256 of the uploaded bytes, 32 bytes.
-        width: Pixels of the picture as shown (EXIF turned).
-        height: Pixels of the picture as shown.
-        model_id: The model of the embedding.
-        embedding: Unit-length vector, shape (dimension,), float32.
-        has_image: Whether its picture is in the crop store.
-        vehicle_confirmed: Whether a person has confirmed vehicle_id.
-    """
-
-    id: UUID
-    collection_id: UUID
-    camera_id: str
-    captured_at: datetime | None = None
-    session_id: str | None = None
-    track_id: str | None = None
-    vehicle_id: str | None = None
-    external_id: str | None = None
-    attributes: Mapping[str, Scalar]
-    bbox: Sequence[float] | None = None
-    image_sha256: bytes
-    media_type: str
-    width: int
-    height: int
-    model_id: str
-    embedding: NDArray[np.float32]
-    has_image: bool = True
-    vehicle_confirmed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CropRecord:
-    """A crop as read: its columns and the name of its collection."""
-
-    id: UUID
-    collection_id: UUID
-    collection: str
-    camera_id: str
-    captured_at: datetime | None
-    session_id: str | None
-    track_id: str | None
-    vehicle_id: str | None
-    external_id: str | None
-    attributes: Mapping[str, Scalar]
-    bbox: Sequence[float] | None
-    image_sha256: bytes
-    media_type: str
-    width: int
-    height: int
-    created_at: datetime
-    has_image: bool
-    vehicle_confirmed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CameraSummary:
-    """A camera of a collection and what it has seen.
-
-    Attributes:
-        crops: Crops that it holds now.
-        first_captured_at: Earliest capture among them; None where no time is known.
-        last_captured_at: Latest capture among them.
-    """
-
-    camera_id: str
-    crops: int
-    first_captured_at: datetime | None
-    last_captured_at: datetime | None
-
-
-class GalleryRepository:
-    """Reads and writes the gallery within one session; commits nothing itself."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def collection(self, name: str) -> Collection | None:
-        """The collection of that name; None where there is none."""
-        return await self._session.scalar(select(Collection).where(Collection.name == name))
-
-    async def collection_of_model(self, name: str, model_id: str) -> Collection | None:
-        """The collection of that name; None where there is none.
-
-        Raises:
-            ModelMismatchError: It holds vectors of another model.
-        """
-        collection = await self.collection(name)
-        if collection is not None and collection.model_id != model_id:
-            raise ModelMismatchError(
-                f"The collection {name!r} belongs to model {collection.model_id}, the one loaded is {model_id}."
-            )
-        return collection
-
-    async def ensure_collection(self, name: str, model_id: str) -> Collection:
-        """The collection of that name, made now where it is missing. Two that make it at once get the same one.
-
-        It keeps its model until the end of the transaction, so that what is enrolled with it stays of its model. The
-        lock is one of the server's queue, as whoever wants it alone could wait for ever for a row that others share.
-
-        Raises:
-            ModelMismatchError: It holds vectors of another model.
-        """
-        await self._session.execute(select(func.pg_advisory_xact_lock_shared(MODEL_SWITCH_LOCK)))
-        new = insert(Collection).values(id=uuid7(), name=name, model_id=model_id)
-        await self._session.execute(new.on_conflict_do_nothing(index_elements=[Collection.name]))
-        collection = await self.collection_of_model(name, model_id)
-        assert collection is not None  # noqa: S101 - it is there since the line above, and collections are not deleted
-        return collection
-
-    async def ensure_cameras(self, collection_id: UUID, camera_ids: set[str]) -> set[str]:
-        """Make the cameras that the collection does not have yet.
-
-        Returns:
-            Ids of the cameras made.
-        """
-        if not camera_ids:
-            return set()
-        # Sorted: two transactions that wait for each other's new cameras in turn would be a deadlock.
-        rows = [{"collection_id": collection_id, "camera_id": camera_id} for camera_id in sorted(camera_ids)]
-        new = insert(Camera).values(rows).on_conflict_do_nothing().returning(Camera.camera_id)
-        return set(await self._session.scalars(new))
-
-    async def remove_cameras(self, collection_id: UUID, camera_ids: set[str]) -> None:
-        """Remove cameras that this transaction made and that got no crop; nobody else has seen them."""
-        if camera_ids:
-            unused = (Camera.collection_id == collection_id) & Camera.camera_id.in_(camera_ids)
-            await self._session.execute(delete(Camera).where(unused))
+class GalleryRepository(ChangeLines):
+    """Reads and writes crops within one session; commits nothing itself."""
 
     async def by_external_ids(self, collection_id: UUID, external_ids: Iterable[str]) -> dict[str, Crop]:
         """The crops of a collection that have one of these external ids, by external id."""
@@ -215,52 +76,17 @@ class GalleryRepository:
         """
         old = (Crop.collection_id == collection_id) & (Crop.captured_at < before)
         deleted = await self._delete_all(old)
-        await self._lock_change_log()
+        await self._lock_log()
         deleted += await self._delete_all(old)
         if not deleted:
             return 0, await self.head()
-        line = insert(Change).values(
-            sequence=CHANGE_SEQUENCE.next_value(), collection_id=collection_id, deleted=True, expired_before=before
-        )
-        return deleted, (await self._session.scalars(line.returning(Change.sequence))).one()
+        return deleted, await self._log_expiry(collection_id, before)
 
     async def _delete_all(self, which: ColumnElement[bool]) -> int:
         result = await self._session.execute(
             delete(Crop).where(which), execution_options={"synchronize_session": False}
         )
         return cast("CursorResult[Any]", result).rowcount
-
-    async def _lock_change_log(self) -> None:
-        await self._session.execute(select(func.pg_advisory_xact_lock(CHANGE_LOG_LOCK)))
-
-    async def log_changes(self, collection_id: UUID, crop_ids: Iterable[UUID], *, deleted: bool) -> int:
-        """Write a line of the change log for each crop. Call it last: from here to the commit, writers queue.
-
-        A sequence gives out its numbers before the commit, so of two transactions the one with the smaller numbers may
-        commit later, and whoever reads on from the greater number never sees them. Therefore numbers are given under a
-        lock held until after the commit is visible: they are in commit order, and nothing ever appears behind a cursor.
-
-        Args:
-            collection_id: The collection of all the crops.
-            crop_ids: Crops inserted, changed or deleted in this transaction.
-            deleted: Whether they were deleted.
-
-        Returns:
-            The greatest number given; `head` where there was nothing to log.
-        """
-        ids = list(crop_ids)
-        if not ids:
-            return await self.head()
-        await self._lock_change_log()
-        crop_id = func.unnest(literal(ids, ARRAY(Uuid))).column_valued("crop_id")
-        lines = select(CHANGE_SEQUENCE.next_value(), literal(collection_id, Uuid), crop_id, literal(deleted))
-        columns = ["sequence", "collection_id", "crop_id", "deleted"]
-        numbers = await self._session.scalars(insert(Change).from_select(columns, lines).returning(Change.sequence))
-        return max(numbers)
-
-    async def head(self) -> int:
-        """Greatest number of the change log; 0 where it is empty."""
-        return await self._session.scalar(select(func.max(Change.sequence))) or 0
 
     async def get(self, crop_id: UUID) -> CropRecord | None:
         """The crop of that id; None where there is none."""
@@ -306,37 +132,6 @@ class GalleryRepository:
         records = [_record(row) for row in rows]
         return records[:limit], str(records[limit - 1].id) if len(records) > limit else None
 
-    async def cameras(
-        self, collection_id: UUID, *, limit: int, cursor: str | None = None
-    ) -> tuple[list[CameraSummary], str | None]:
-        """Cameras of a collection in the order of their ids, each with what it has seen.
-
-        Args:
-            collection_id: The collection.
-            limit: How many at most.
-            cursor: `next_cursor` of the page before; None for the first page.
-
-        Returns:
-            The cameras and the next page's cursor, None after the last page.
-        """
-        page = select(Camera.camera_id).where(Camera.collection_id == collection_id)
-        if cursor is not None:
-            page = page.where(Camera.camera_id > cursor)
-        cameras = page.order_by(Camera.camera_id).limit(limit + 1).subquery()
-        query = (
-            select(
-                cameras.c.camera_id,
-                func.count(Crop.id).label("crops"),
-                func.min(Crop.captured_at).label("first_captured_at"),
-                func.max(Crop.captured_at).label("last_captured_at"),
-            )
-            .outerjoin(Crop, (Crop.collection_id == collection_id) & (Crop.camera_id == cameras.c.camera_id))
-            .group_by(cameras.c.camera_id)
-            .order_by(cameras.c.camera_id)
-        )
-        found = [CameraSummary(**row._mapping) for row in await self._session.execute(query)]  # noqa: SLF001 - public
-        return found[:limit], found[limit - 1].camera_id if len(found) > limit else None
-
 
 def _columns(crop: NewCrop) -> dict[str, Any]:
     """The crop's own row."""
@@ -353,26 +148,6 @@ def _records() -> Select[*tuple[Any, ...]]:
 
 def _record(row: Row[*tuple[Any, ...]]) -> CropRecord:
     return CropRecord(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name of it
-
-
-def conditions(where: Filter) -> list[ColumnElement[bool]]:
-    """A filter in SQL, on crops joined with their collections; true of exactly the crops of which it is in an index."""
-    conditions = [Collection.name == where.collection]
-    if where.camera_ids is not None:
-        conditions.append(Crop.camera_id.in_(where.camera_ids))
-    if where.exclude_camera_ids:
-        conditions.append(Crop.camera_id.not_in(where.exclude_camera_ids))
-    if where.captured_from is not None:
-        conditions.append(Crop.captured_at >= where.captured_from)
-    if where.captured_to is not None:
-        conditions.append(Crop.captured_at < where.captured_to)
-    if where.vehicle_ids is not None:
-        conditions.append(Crop.vehicle_id.in_(where.vehicle_ids))
-    if where.attributes:
-        conditions.append(Crop.attributes.contains(dict(where.attributes)))
-    if where.exclude_ids:
-        conditions.append(Crop.id.not_in(where.exclude_ids))
-    return conditions
 
 
 def _parse_cursor(cursor: str) -> UUID:

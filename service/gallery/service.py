@@ -4,9 +4,11 @@ from uuid import UUID
 
 from index.contract import Filter
 from service.access import Caller
+from service.collections.repository import CollectionRepository
 from service.crops.sweep import remove_orphans
 from service.errors import NotFoundError
-from service.gallery.repository import CropRecord, GalleryRepository
+from service.gallery.records import CropRecord
+from service.gallery.repository import GalleryRepository
 from service.imaging import render_jpeg
 from service.runtime import Runtime
 
@@ -28,7 +30,7 @@ async def page_of_crops(
     caller.enter(where.collection)
     async with runtime.database.reading() as session:
         repository = GalleryRepository(session)
-        if await repository.collection(where.collection) is None:
+        if await CollectionRepository(session).collection(where.collection) is None:
             raise no_collection(where.collection)
         return await repository.page(where, limit=limit, cursor=cursor, external_id=external_id)
 

@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from service.collections.repository import MODEL_SWITCH_LOCK
 from service.database.tables import Collection, Crop, Embedding
 from service.database.vectors import decode, encode
 from service.errors import InvalidValueError
-from service.gallery.repository import MODEL_SWITCH_LOCK
 
 
 class ProjectionRepository:

@@ -11,6 +11,7 @@ from contextlib import aclosing
 from uuid import UUID
 
 from model.projection import Projection, ProjectionFit
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database, Session
 from service.database.tables import Collection
 from service.errors import InvalidValueError, ModelMismatchError
@@ -150,7 +151,7 @@ async def _finish(session: Session, name: str, projection: Projection, advance: 
 
 
 async def _collection(session: Session, name: str) -> Collection:
-    collection = await GalleryRepository(session).collection(name)
+    collection = await CollectionRepository(session).collection(name)
     if collection is None:
         raise no_collection(name)
     return collection

@@ -15,7 +15,8 @@ from index.recheck import allows
 from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.errors import IndexBehindError, UnavailableError
-from service.gallery.repository import CropRecord, GalleryRepository
+from service.gallery.records import CropRecord
+from service.gallery.repository import GalleryRepository
 from service.runtime import Runtime
 from service.search.hits import hit_views
 from service.search.question import Question, Times

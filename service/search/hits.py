@@ -5,7 +5,7 @@ from uuid import UUID
 
 from starlette.requests import Request
 
-from service.gallery.repository import CropRecord
+from service.gallery.records import CropRecord
 from service.gallery.schemas import CropView
 from service.search.ranking import Ranked, Ranking
 from service.search.schemas import HitView, TrackView

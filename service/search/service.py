@@ -7,9 +7,9 @@ from starlette.requests import Request
 
 from index.contract import Filter
 from service.access import Caller
+from service.collections.repository import CollectionRepository
 from service.disconnect import unless_gone
 from service.embedding import Lane
-from service.gallery.repository import GalleryRepository
 from service.gallery.service import no_collection
 from service.problems import invalid_field
 from service.runtime import Runtime
@@ -62,6 +62,6 @@ async def _enter(runtime: Runtime, caller: Caller, name: str) -> None:
     """Refuse a collection that the caller may not use, that does not exist or that is of another model."""
     caller.enter(name)
     async with runtime.database.reading() as session:
-        collection = await GalleryRepository(session).collection_of_model(name, runtime.embedder.model_id)
+        collection = await CollectionRepository(session).collection_of_model(name, runtime.embedder.model_id)
     if collection is None:
         raise no_collection(name)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from service.access import Caller
-from service.gallery.repository import GalleryRepository
+from service.collections.repository import CollectionRepository
 from service.gallery.service import no_collection
 from service.runtime import Runtime
 from service.timeline.repository import TimelineRepository
@@ -24,7 +24,7 @@ async def timeline(runtime: Runtime, caller: Caller, query: TimelineQuery) -> Ti
     where = query.where()
     caller.enter(where.collection)
     async with runtime.database.reading() as session:
-        if await GalleryRepository(session).collection(where.collection) is None:
+        if await CollectionRepository(session).collection(where.collection) is None:
             raise no_collection(where.collection)
         times = TimelineRepository(session)
         without_time = await times.without_time(where)

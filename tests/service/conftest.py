@@ -16,9 +16,12 @@ from support.vectors import unit_rows
 from uuid_utils.compat import uuid7
 
 from index.segmented import SegmentedIndex
+from service.cameras.repository import CameraRepository
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database
 from service.follower import Follower
-from service.gallery.repository import GalleryRepository, NewCrop
+from service.gallery.records import NewCrop
+from service.gallery.repository import GalleryRepository
 
 MakeCrop = Callable[..., NewCrop]
 Add = Callable[..., Awaitable[list[NewCrop]]]
@@ -57,9 +60,9 @@ def add(make_crop: MakeCrop) -> Add:
         session: AsyncSession, count: int = 1, *, collection: str = "default", **fields: Any
     ) -> list[NewCrop]:
         gallery = GalleryRepository(session)
-        owner = await gallery.ensure_collection(collection, fields.get("model_id", MODEL_ID))
+        owner = await CollectionRepository(session).ensure_collection(collection, fields.get("model_id", MODEL_ID))
         crops = [make_crop(owner.id, **fields) for _ in range(count)]
-        await gallery.ensure_cameras(owner.id, {crop.camera_id for crop in crops})
+        await CameraRepository(session).ensure(owner.id, {crop.camera_id for crop in crops})
         assert await gallery.add(crops) == {crop.id for crop in crops}
         await gallery.log_changes(owner.id, [crop.id for crop in crops], deleted=False)
         return crops

@@ -11,7 +11,7 @@ from service import change_log
 from service.change_log import ChangeLogKeeper
 from service.database.engine import Database
 from service.database.tables import Change
-from service.gallery.repository import NewCrop
+from service.gallery.records import NewCrop
 
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
 DAY = timedelta(days=1)

@@ -34,7 +34,7 @@ from service.database.engine import Database
 from service.database.vectors import decode, encode
 from service.errors import UnavailableError
 from service.follower_repository import FollowerRepository
-from service.gallery.repository import NewCrop
+from service.gallery.records import NewCrop
 
 Add = Callable[..., Awaitable[list[NewCrop]]]
 Enrol = Callable[..., Awaitable[list[NewCrop]]]

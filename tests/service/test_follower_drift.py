@@ -16,11 +16,12 @@ from support.following import Following, assert_same, head_of, held_by, holds, l
 from support.vectors import unit_rows
 
 from index.segmented import SegmentedIndex
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database
 from service.database.vectors import encode
 from service.errors import UnavailableError
 from service.follower_repository import FollowerRepository, Totals
-from service.gallery.repository import GalleryRepository, NewCrop
+from service.gallery.records import NewCrop
 
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
 Remove = Callable[[AsyncSession, UUID], Awaitable[None]]
@@ -273,4 +274,4 @@ async def test_the_collection_of_another_model_is_no_disagreement(
         await follower.reconcile()
         assert follower.status().drift is None
     async with database.reading() as session:
-        assert await GalleryRepository(session).collection("foreign") is not None
+        assert await CollectionRepository(session).collection("foreign") is not None

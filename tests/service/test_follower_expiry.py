@@ -12,9 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from support.following import Following, assert_same, held_by, level, truth_of
 
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database
 from service.database.tables import Change
-from service.gallery.repository import GalleryRepository, NewCrop
+from service.gallery.records import NewCrop
+from service.gallery.repository import GalleryRepository
 
 Add = Callable[..., Awaitable[list[NewCrop]]]
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
@@ -27,7 +29,7 @@ HOUR = timedelta(hours=1)
 async def _expire(database: Database, before: datetime, collection: str = "default") -> tuple[int, int]:
     async with database.transaction() as session:
         gallery = GalleryRepository(session)
-        owner = await gallery.collection(collection)
+        owner = await CollectionRepository(session).collection(collection)
         assert owner is not None
         return await gallery.expire(owner.id, before)
 
@@ -118,7 +120,7 @@ async def test_random_histories_end_at_the_truth(  # noqa: PLR0917 - fixtures
             await remove(session, crop_id)
             alive.remove(crop_id)
             gone.append(crop_id)
-        elif (owner := await GalleryRepository(session).collection(collection)) is not None:
+        elif (owner := await CollectionRepository(session).collection(collection)) is not None:
             await GalleryRepository(session).expire(owner.id, NOON + chance.randrange(-3, 3) * HOUR)
 
     async with following(poll_s=60) as follower:

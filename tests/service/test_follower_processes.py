@@ -17,8 +17,10 @@ from support import follower_process
 from support.environment import plain_environment
 from support.following import head_of, truth_of
 
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database
-from service.gallery.repository import GalleryRepository, NewCrop
+from service.gallery.records import NewCrop
+from service.gallery.repository import GalleryRepository
 
 Add = Callable[..., Awaitable[list[NewCrop]]]
 Remove = Callable[[AsyncSession, UUID], Awaitable[None]]
@@ -112,7 +114,7 @@ class History:
             await self._remove(session, gone)
             if chance.random() < 0.5:
                 await self._add(session, id=gone, **fields)
-        elif (owner := await GalleryRepository(session).collection("default")) is not None:
+        elif (owner := await CollectionRepository(session).collection("default")) is not None:
             await GalleryRepository(session).expire(owner.id, NOON - chance.randrange(24) * timedelta(hours=1))
 
 

@@ -19,7 +19,7 @@ from index.segments.files import StorageError
 from service.change_log import ChangeLogKeeper
 from service.database.engine import Database
 from service.follower import Follower
-from service.gallery.repository import NewCrop
+from service.gallery.records import NewCrop
 
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
 Remove = Callable[[AsyncSession, UUID], Awaitable[None]]

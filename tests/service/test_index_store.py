@@ -10,7 +10,7 @@ from support.following import Following, assert_same, held_by, level, truth_of
 from index.segmented import SegmentedIndex
 from service.database.engine import Database
 from service.follower import Follower
-from service.gallery.repository import NewCrop
+from service.gallery.records import NewCrop
 
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
 

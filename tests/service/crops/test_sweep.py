@@ -12,7 +12,7 @@ from service.crops.store import FileCropStore
 from service.crops.sweep import sweep_orphans
 from service.database.engine import Database
 from service.errors import ConflictError, NotFoundError
-from service.gallery.repository import NewCrop
+from service.gallery.records import NewCrop
 
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
 

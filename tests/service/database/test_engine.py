@@ -8,39 +8,38 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from uuid_utils.compat import uuid7
 
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database, load_json, postgres_url
 from service.errors import InvalidValueError, UnavailableError
-from service.gallery.repository import GalleryRepository
 
 
 async def test_a_block_that_raises_leaves_nothing(database: Database) -> None:
     async def fail() -> None:
         async with database.transaction() as session:
-            await GalleryRepository(session).ensure_collection("default", "model-1")
+            await CollectionRepository(session).ensure_collection("default", "model-1")
             raise KeyError
 
     with pytest.raises(KeyError):
         await fail()
     async with database.reading() as session:
-        assert await GalleryRepository(session).collection("default") is None
+        assert await CollectionRepository(session).collection("default") is None
 
 
 async def test_reading_is_one_snapshot_and_writes_nothing(database: Database) -> None:
     async with database.reading() as session:
-        gallery = GalleryRepository(session)
-        assert await gallery.collection("default") is None
+        assert await CollectionRepository(session).collection("default") is None
         async with database.transaction() as other:
-            await GalleryRepository(other).ensure_collection("default", "model-1")
-        assert await gallery.collection("default") is None
+            await CollectionRepository(other).ensure_collection("default", "model-1")
+        assert await CollectionRepository(session).collection("default") is None
         with pytest.raises(UnavailableError, match="takes no writes"):
             await _write_while_reading(database)
     async with database.transaction() as session:  # the connection that was read-only writes again
-        await GalleryRepository(session).ensure_collection("later", "model-1")
+        await CollectionRepository(session).ensure_collection("later", "model-1")
 
 
 async def _write_while_reading(database: Database) -> None:
     async with database.reading() as session:
-        await GalleryRepository(session).ensure_collection("never", "model-1")
+        await CollectionRepository(session).ensure_collection("never", "model-1")
 
 
 async def test_a_cancelled_request_gives_its_connection_back(postgres_url: str) -> None:
@@ -48,7 +47,7 @@ async def test_a_cancelled_request_gives_its_connection_back(postgres_url: str) 
 
     async def linger() -> None:
         async with database.transaction() as session:
-            await GalleryRepository(session).ensure_collection(str(uuid7()), "model-1")
+            await CollectionRepository(session).ensure_collection(str(uuid7()), "model-1")
             await session.execute(text("SELECT pg_sleep(60)"))
 
     for _ in range(3):
@@ -97,7 +96,7 @@ async def test_a_row_too_large_for_its_index_is_no_outage(database: Database) ->
     async def insert_long_name() -> None:
         name = "".join(map(chr, np.random.default_rng(0).integers(0x4E00, 0x9FFF, 3000)))  # not to be compressed
         async with database.transaction() as session:
-            await GalleryRepository(session).ensure_collection(name, "model-1")
+            await CollectionRepository(session).ensure_collection(name, "model-1")
 
     with pytest.raises(InvalidValueError, match="too long"):
         await insert_long_name()

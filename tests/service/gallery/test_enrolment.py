@@ -18,6 +18,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Message
 
+from service.collections.repository import CollectionRepository
 from service.crops.store import FileCropStore
 from service.database.engine import Database
 from service.database.tables import Change, Collection, Crop, Embedding
@@ -403,7 +404,7 @@ class TestFailure:
 
         monkeypatch.setattr(client_runtime(client).preparer, "prepare", never)
         async with database.transaction() as session:
-            await GalleryRepository(session).ensure_collection("default", "another-model")
+            await CollectionRepository(session).ensure_collection("default", "another-model")
         for external_id in (None, "a"):
             answer = await enroll(1, external_id=external_id)
             assert (answer.status_code, answer.json()["code"]) == (409, "model_mismatch")

@@ -1,11 +1,9 @@
 """Rows of the gallery: what is written is read, races lose nothing, filters agree with the index."""
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,13 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from index.contract import Filter
-from index.segmented import SegmentedIndex
+from service.cameras.repository import CameraRepository
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database
 from service.database.tables import Change, Collection, Embedding
-from service.errors import InvalidValueError, ModelMismatchError, UnavailableError
+from service.errors import InvalidValueError, UnavailableError
 from service.follower_repository import FollowerRepository
-from service.follower_rows import crop_id, sightings
-from service.gallery.repository import CHANGE_LOG_LOCK, CameraSummary, GalleryRepository, NewCrop
+from service.follower_rows import crop_id
+from service.gallery.change_lines import CHANGE_LOG_LOCK
+from service.gallery.records import NewCrop
+from service.gallery.repository import GalleryRepository
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -64,39 +65,18 @@ async def test_what_is_not_there(database: Database) -> None:
         gallery = GalleryRepository(session)
         assert await gallery.get(uuid4()) is None
         assert await gallery.many([]) == {}
-        assert await gallery.collection("nothing") is None
+        assert await CollectionRepository(session).collection("nothing") is None
         assert await gallery.head() == 0
         assert await gallery.page(Filter("nothing"), limit=5) == ([], None)
     async with database.transaction() as session:
         assert await GalleryRepository(session).delete(uuid4()) is None
 
 
-async def test_a_collection_belongs_to_one_model(database: Database) -> None:
-    async with database.transaction() as session:
-        await GalleryRepository(session).ensure_collection("default", "model-1")
-    with pytest.raises(ModelMismatchError, match="belongs to model model-1"):
-        async with database.transaction() as session:
-            await GalleryRepository(session).ensure_collection("default", "model-2")
-
-
-async def test_a_collection_made_by_many_at_once_is_one(database: Database) -> None:
-    async def ensure() -> UUID:
-        async with database.transaction() as session:
-            gallery = GalleryRepository(session)
-            collection = await gallery.ensure_collection("default", "model-1")
-            await gallery.ensure_cameras(collection.id, {"a", "b"})
-            return collection.id
-
-    assert len(set(await asyncio.gather(*(ensure() for _ in range(10))))) == 1
-    async with database.reading() as session:
-        assert await session.scalar(select(func.count()).select_from(Collection)) == 1
-
-
 async def test_an_external_id_is_taken_once_within_a_batch(database: Database, make_crop: MakeCrop) -> None:
     async with database.transaction() as session:
         gallery = GalleryRepository(session)
-        collection = await gallery.ensure_collection("default", "model-1")
-        await gallery.ensure_cameras(collection.id, {"camera-1"})
+        collection = await CollectionRepository(session).ensure_collection("default", "model-1")
+        await CameraRepository(session).ensure(collection.id, {"camera-1"})
         crops = [make_crop(collection.id, external_id=name) for name in ("same", "same", None, None, "other")]
         inserted = await gallery.add(crops)
         found = await gallery.by_external_ids(collection.id, ["same", "other", "third"])
@@ -116,9 +96,8 @@ async def test_the_race_for_an_external_id_has_one_winner(
 ) -> None:
     """The second waits for the first: it loses if the first commits and wins if the first gives up."""
     async with database.transaction() as session:
-        gallery = GalleryRepository(session)
-        collection = await gallery.ensure_collection("default", "model-1")
-        await gallery.ensure_cameras(collection.id, {"camera-1"})
+        collection = await CollectionRepository(session).ensure_collection("default", "model-1")
+        await CameraRepository(session).ensure(collection.id, {"camera-1"})
     first, second = (make_crop(collection.id, external_id="same") for _ in range(2))
 
     async def enrol_second() -> tuple[set[UUID], dict[str, UUID]]:
@@ -165,12 +144,12 @@ async def _slow_down(database: Database, table: str) -> None:
 
 async def test_new_cameras_in_opposite_orders_do_not_deadlock(database: Database) -> None:
     async with database.transaction() as session:
-        collection = await GalleryRepository(session).ensure_collection("default", "model-1")
+        collection = await CollectionRepository(session).ensure_collection("default", "model-1")
     await _slow_down(database, "cameras")
 
     async def ensure(camera_ids: set[str]) -> None:
         async with database.transaction() as session:
-            await GalleryRepository(session).ensure_cameras(collection.id, camera_ids)
+            await CameraRepository(session).ensure(collection.id, camera_ids)
 
     names = {f"camera-{number}" for number in range(10)}
     await asyncio.gather(ensure(Forwards(names)), ensure(Backwards(names)))
@@ -178,9 +157,8 @@ async def test_new_cameras_in_opposite_orders_do_not_deadlock(database: Database
 
 async def test_external_ids_in_opposite_orders_do_not_deadlock(database: Database, make_crop: MakeCrop) -> None:
     async with database.transaction() as session:
-        gallery = GalleryRepository(session)
-        collection = await gallery.ensure_collection("default", "model-1")
-        await gallery.ensure_cameras(collection.id, {"camera-1"})
+        collection = await CollectionRepository(session).ensure_collection("default", "model-1")
+        await CameraRepository(session).ensure(collection.id, {"camera-1"})
     await _slow_down(database, "crops")
 
     async def enrol(names: list[str]) -> int:
@@ -300,9 +278,8 @@ async def test_a_row_that_makes_no_sense_is_refused(
     database: Database, make_crop: MakeCrop, fields: dict[str, Any]
 ) -> None:
     async with database.transaction() as session:
-        gallery = GalleryRepository(session)
-        collection = await gallery.ensure_collection("default", "model-1")
-        await gallery.ensure_cameras(collection.id, {"camera-1"})
+        collection = await CollectionRepository(session).ensure_collection("default", "model-1")
+        await CameraRepository(session).ensure(collection.id, {"camera-1"})
     with pytest.raises(IntegrityError):
         async with database.transaction() as session:
             await GalleryRepository(session).add([make_crop(collection.id, **fields)])
@@ -337,84 +314,6 @@ async def test_text_that_postgresql_does_not_hold_is_an_invalid_value(
         await enrol(database, external_id=unstorable)
 
 
-SCALARS = [
-    None,
-    True,
-    False,
-    0,
-    1,
-    -1,
-    1.0,
-    0.0,
-    -0.0,
-    1.5,
-    0.1,
-    1e300,
-    1e23,
-    2**53,
-    5e-324,
-    "",
-    "1",
-    "true",
-    "ä",
-    "\u2028",
-]
-
-
-async def test_attribute_filters_agree_with_the_index(database: Database, enrol: Enrol, tmp_path: Path) -> None:
-    """Each scalar against each: the same crops in SQL and in an index that was filled from SQL."""
-    crops = [(await enrol(database, attributes={"a": value, "b": "x"}))[0] for value in SCALARS]
-    await enrol(database, attributes={"b": "x"})
-    await enrol(database, attributes={"A": 1})
-    index = SegmentedIndex(32, tmp_path)
-    async with database.reading() as session:
-        gallery = GalleryRepository(session)
-        async for rows in FollowerRepository(session, "model-1").crops(7):
-            index.apply(sightings(rows, 32), (), 0)
-        matches = 0
-        for value in SCALARS:
-            where = Filter("default", attributes={"a": value})
-            records, _ = await gallery.page(where, limit=100)
-            found = {hit.sighting.id for hit in index.search(crops[0].embedding[None], 100, where)[0].hits}
-            assert {record.id for record in records} == found, value
-            matches += len(found)
-    numbers = [1, 1.0], [0, 0.0, -0.0]
-    assert matches == len(SCALARS) + sum(len(same) * (len(same) - 1) for same in numbers)
-
-
-async def test_filters_agree_with_the_index(database: Database, enrol: Enrol, tmp_path: Path) -> None:
-    """Every combination of conditions, over crops that have every combination of the columns."""
-    cameras, vehicles = ("a", "b", "c"), (None, "v", "w")
-    times = (None, NOON, NOON + timedelta(microseconds=1), NOON + timedelta(hours=1))
-    crops = []
-    for camera, vehicle, time in itertools.product(cameras, vehicles, times):
-        fields = {"camera_id": camera, "vehicle_id": vehicle, "captured_at": time, "attributes": {"c": camera, "t": 1}}
-        crops += await enrol(database, **fields)
-    await enrol(database, collection="other")
-    index = SegmentedIndex(32, tmp_path)
-    async with database.reading() as session:
-        gallery = GalleryRepository(session)
-        async for rows in FollowerRepository(session, "model-1").crops(1000):
-            index.apply(sightings(rows, 32), (), 0)
-        choices: dict[str, list[Any]] = {
-            "camera_ids": [None, frozenset(), frozenset({"a", "b"})],
-            "exclude_camera_ids": [frozenset(), frozenset({"b"})],
-            "captured_from": [None, NOON + timedelta(microseconds=1)],
-            "captured_to": [None, NOON + timedelta(microseconds=1), NOON],
-            "vehicle_ids": [None, frozenset(), frozenset({"v"})],
-            "attributes": [{}, {"c": "a"}, {"c": "a", "t": 1}, {"t": True}],
-            "exclude_ids": [frozenset(), frozenset({crops[0].id, crops[13].id})],
-        }
-        sizes = set()
-        for values in itertools.product(*choices.values()):
-            where = Filter("default", **dict(zip(choices, values, strict=True)))
-            records, _ = await gallery.page(where, limit=100)
-            found = {hit.sighting.id for hit in index.search(crops[0].embedding[None], 100, where)[0].hits}
-            assert {record.id for record in records} == found, where
-            sizes.add(len(found))
-    assert len(sizes) > 8
-
-
 async def test_pages_are_newest_first_and_miss_nothing(database: Database, enrol: Enrol) -> None:
     crops = await enrol(database, 7)
     await enrol(database, 3, collection="other")
@@ -447,28 +346,6 @@ async def test_a_cursor_of_somebody_else_is_an_invalid_value(database: Database)
     with pytest.raises(InvalidValueError, match="cursor"):
         async with database.reading() as session:
             await GalleryRepository(session).page(Filter("default"), limit=5, cursor="'; DROP TABLE crops")
-
-
-async def test_cameras_say_what_they_hold(database: Database, enrol: Enrol, remove: Remove) -> None:
-    await enrol(database, camera_id="b", captured_at=NOON)
-    await enrol(database, camera_id="b", captured_at=NOON - timedelta(hours=1))
-    await enrol(database, camera_id="b")
-    await enrol(database, camera_id="B")
-    await enrol(database, camera_id="ä", collection="other")
-    (gone,) = await enrol(database, camera_id="c", captured_at=NOON)
-    async with database.transaction() as session:
-        await remove(session, gone.id)
-    expected = [
-        CameraSummary(camera_id="B", crops=1, first_captured_at=None, last_captured_at=None),
-        CameraSummary(camera_id="b", crops=3, first_captured_at=NOON - timedelta(hours=1), last_captured_at=NOON),
-        CameraSummary(camera_id="c", crops=0, first_captured_at=None, last_captured_at=None),
-    ]
-    async with database.reading() as session:
-        gallery = GalleryRepository(session)
-        assert await gallery.cameras(gone.collection_id, limit=3) == (expected, None)
-        first, cursor = await gallery.cameras(gone.collection_id, limit=2)
-        rest, end = await gallery.cameras(gone.collection_id, limit=2, cursor=cursor)
-    assert (first + rest, end) == (expected, None)
 
 
 async def test_an_id_that_is_there_already_is_refused(database: Database, enrol: Enrol) -> None:

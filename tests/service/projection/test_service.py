@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from model.errors import InputError
 from model.projection import Projection
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database
 from service.database.tables import Embedding
 from service.database.vectors import decode
 from service.errors import InvalidValueError, ModelMismatchError, NotFoundError
-from service.gallery.repository import GalleryRepository, NewCrop
+from service.gallery.records import NewCrop
+from service.gallery.repository import GalleryRepository
 from service.projection import service as module
 from service.projection.service import crops_left, crops_to_fit_on, fit_on_collection, project_collection
 
@@ -34,7 +36,7 @@ def unheard(_: int) -> None:
 
 async def model_of(database: Database, name: str = "default") -> str:
     async with database.reading() as session:
-        collection = await GalleryRepository(session).collection(name)
+        collection = await CollectionRepository(session).collection(name)
     assert collection is not None
     return collection.model_id
 
@@ -77,7 +79,7 @@ class TestFit:
         with pytest.raises(NotFoundError, match="no collection 'default'"):
             await fit_on_collection(database, "default", 6, unheard)
         async with database.transaction() as session:
-            await GalleryRepository(session).ensure_collection("default", MODEL_ID)
+            await CollectionRepository(session).ensure_collection("default", MODEL_ID)
         with pytest.raises(InvalidValueError, match="holds no crops"):
             await fit_on_collection(database, "default", 6, unheard)
 
@@ -178,7 +180,7 @@ class TestProject:
         self, database: Database, crops: list[NewCrop], projection: Projection, add: Enrol
     ) -> None:
         async with database.transaction() as session:
-            await GalleryRepository(session).ensure_collection("default", MODEL_ID)  # it has seen the old model
+            await CollectionRepository(session).ensure_collection("default", MODEL_ID)  # it has seen the old model
             switching = asyncio.create_task(project_collection(database, "default", projection, unheard))
             await _until_waiting(database)
             [late] = await add(session)
@@ -198,7 +200,7 @@ class TestProject:
     ) -> None:
         other = await fit_on_collection(database, "default", 5, unheard)
         async with database.transaction() as session:
-            await GalleryRepository(session).ensure_collection("default", MODEL_ID)
+            await CollectionRepository(session).ensure_collection("default", MODEL_ID)
             both = [
                 asyncio.create_task(project_collection(database, "default", one, unheard))
                 for one in (projection, other)

@@ -12,6 +12,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from index.contract import Filter, Hits
+from service.collections.repository import CollectionRepository
 from service.database.tables import AuditEntry
 from service.embedding import Lane
 from service.gallery.repository import GalleryRepository
@@ -239,7 +240,7 @@ class TestTruth:
 
     async def test_another_model_is_refused(self, search_shared: Post, runtime: Runtime) -> None:
         async with runtime.database.transaction() as session:
-            await GalleryRepository(session).ensure_collection("foreign", "another-model")
+            await CollectionRepository(session).ensure_collection("foreign", "another-model")
         answer = await search_shared(100, collection="foreign")
         assert (answer.status_code, answer.json()["code"]) == (409, "model_mismatch")
 

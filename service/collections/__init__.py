@@ -1,0 +1,1 @@
+"""Collections: galleries that are searched on their own."""
