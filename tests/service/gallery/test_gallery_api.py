@@ -46,8 +46,14 @@ class TestList:
     async def test_conditions(self, shared_client: httpx.AsyncClient, enroll_shared: Post) -> None:
         items = [
             {"camera_id": "a", "captured_at": "2026-01-01T10:00:00Z", "vehicle_id": "v1", "external_id": "e1"},
-            {"camera_id": "b", "captured_at": "2026-01-01T11:00:00Z", "attributes": {"axles": 2, "taxi": True}},
-            {"camera_id": "c", "attributes": {"axles": 2.0}},
+            {
+                "camera_id": "b",
+                "captured_at": "2026-01-01T11:00:00Z",
+                "attributes": {"axles": 2, "taxi": True},
+                "session_id": "s",
+                "track_id": "1",
+            },
+            {"camera_id": "c", "attributes": {"axles": 2.0}, "track_id": "1"},
         ]
         answer = await enroll_shared(1, 2, 3, items=items, collection="conditions")
         a, b, c = (item["id"] for item in answer.json()["items"])
@@ -63,8 +69,32 @@ class TestList:
             ({"attributes": '{"axles": 2, "taxi": true}'}, [b]),
             ({"external_id": "e1"}, [a]),
             ({"external_id": "e2"}, []),
+            ({"exclude_vehicle_ids": "v1"}, [c, b]),
+            ({"tracks": '[{"camera_id": "b", "session_id": "s", "track_id": "1"}]'}, [b]),
+            ({"tracks": '[{"camera_id": "c", "track_id": "1"}, {"camera_id": "a", "track_id": "1"}]'}, [c]),
+            ({"exclude_tracks": '[{"camera_id": "b", "session_id": "s", "track_id": "1"}]'}, [c, a]),
+            ({"exclude_tracks": '[{"camera_id": "b", "track_id": "1"}]'}, [c, b, a]),
         ]:
             assert await ids_of(shared_client, collection="conditions", **query) == expected, query
+
+    @pytest.mark.parametrize(
+        ("field", "value", "status", "said"),
+        [
+            ("tracks", "[", 400, "tracks: is not JSON"),
+            ("tracks", "[]", 422, "names no track"),
+            ("tracks", "{}", 422, "tracks"),
+            ("tracks", '[{"camera_id": "a"}]', 422, "track_id: is required"),
+            ("exclude_tracks", '[{"camera_id": "a", "track_id": "1", "x": 1}]', 422, "is not a field"),
+            ("exclude_tracks", '[{"camera_id": "a", "track_id": "\\u0000"}]', 422, "control characters"),
+            ("attributes", "[", 400, "attributes: is not JSON"),
+        ],
+    )
+    async def test_a_condition_that_makes_no_sense_is_refused(
+        self, shared_client: httpx.AsyncClient, field: str, value: str, status: int, said: str
+    ) -> None:
+        answer = await shared_client.get("/gallery", params={field: value})
+        assert answer.status_code == status
+        assert said in answer.json()["detail"]
 
 
 class TestDelete:
