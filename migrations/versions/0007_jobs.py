@@ -1,4 +1,4 @@
-"""Long work."""
+"""Long work, the crops that it is about, and the processes that it waits for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,13 +28,34 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("process_id", sa.Uuid(), nullable=True),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("run_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("run_done", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             "state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name=op.f("jobs_state_check")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("jobs_pkey")),
     )
     op.create_index("jobs_open", "jobs", ["id"], postgresql_where=sa.text("state IN ('queued', 'running')"))
+    op.create_table(
+        "job_crops",
+        sa.Column("job_id", sa.Uuid(), nullable=False),
+        sa.Column("crop_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("job_crops_job_id_fkey"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "crop_id", name=op.f("job_crops_pkey")),
+    )
+    op.create_table(
+        "processes",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(collation="C"), nullable=False),
+        sa.Column("clean_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("processes_pkey")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("processes")
+    op.drop_table("job_crops")
     op.drop_table("jobs")

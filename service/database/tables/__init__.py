@@ -4,7 +4,7 @@ from service.database.tables.audit import AuditEntry
 from service.database.tables.base import METADATA, TEXT, Base
 from service.database.tables.changes import CHANGE_SEQUENCE, Change
 from service.database.tables.gallery import Camera, Collection, Crop, Embedding, Installation
-from service.database.tables.jobs import Job
+from service.database.tables.jobs import Job, JobCrop, Process
 from service.database.tables.keys import ApiKey
 from service.database.tables.vehicles import Calibration, Judgement, Vehicle
 from service.database.tables.watches import Delivery, Watch, WatchHit
@@ -25,7 +25,9 @@ __all__ = [
     "Embedding",
     "Installation",
     "Job",
+    "JobCrop",
     "Judgement",
+    "Process",
     "Vehicle",
     "Watch",
     "WatchHit",
