@@ -2,16 +2,27 @@
 
 from service.imaging.decode import DecodedImage, ImageDecoder, ImageLimits
 from service.imaging.pool import DecodePool, RenditionPool
-from service.imaging.quality import Quality, measure_quality
+from service.imaging.quality import (
+    USUAL_LIMITS,
+    Quality,
+    QualityLimits,
+    QualityProblem,
+    measure_quality,
+    quality_problems,
+)
 from service.imaging.rendition import render_jpeg
 
 __all__ = [
+    "USUAL_LIMITS",
     "DecodePool",
     "DecodedImage",
     "ImageDecoder",
     "ImageLimits",
     "Quality",
+    "QualityLimits",
+    "QualityProblem",
     "RenditionPool",
     "measure_quality",
+    "quality_problems",
     "render_jpeg",
 ]
