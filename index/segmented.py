@@ -23,9 +23,10 @@ from index.gpu.vectors import accelerated
 from index.maintenance import Rewrite, compact, seal, to_compact
 from index.options import IndexOptions
 from index.parts import Part
+from index.purging import left_over, require_clean, unpurged
 from index.recording import recorded, recorded_segments, restored
 from index.searching import Searcher
-from index.segments.folder import claim_folder, collect_garbage
+from index.segments.folder import KEPT_SNAPSHOTS, claim_folder, clear_neighbours, collect_garbage
 from index.segments.segment import Segment
 from index.segments.snapshots import SEGMENTS, Identity, open_newest, write_snapshot
 from index.state import CollectionDraft, IndexState
@@ -43,8 +44,9 @@ class SegmentedIndex:
     that the last finished batch left, which nothing changes afterwards. Writers wait for one another, and for the files
     only where they are `waiting_tables` full tables ahead.
 
-    What is deleted is in no answer once `apply` returned. It is physically gone, from memory and files, when its
-    segment is rewritten and no kept snapshot names the old one: `purge_after` and two snapshots later at the latest.
+    What is deleted is in no answer once `apply` returned. It is in no file any longer once `purge` has been called; what
+    a changed crop was before is, when its segment is rewritten and no kept snapshot names the old one: `purge_after`
+    and two snapshots later at the latest.
 
     Args:
         dimension: Length of the embeddings.
@@ -85,6 +87,7 @@ class SegmentedIndex:
         self._tables: dict[str, Table] = {}
         self._state = IndexState()
         self._changes = self._recorded_changes = 0
+        self._deleted_at, self._purged_at = 0, -1
         self._named: frozenset[str] = frozenset()  # segments of the snapshots that stay
         self._snapshot_at = time.monotonic()
         self._background: Background | None = None
@@ -157,6 +160,16 @@ class SegmentedIndex:
         """Whether another snapshot would hold more than the last one, or let go of files that are no longer needed."""
         return self._changes != self._recorded_changes or not self._named <= self._living()
 
+    @property
+    def deleted_at(self) -> int:
+        """Watermark of the last batch by which anything was deleted; that at which the index was opened before one."""
+        return self._deleted_at
+
+    @property
+    def purged_at(self) -> int:
+        """What was deleted by this watermark is in no file any longer; -1 before the first `purge`."""
+        return self._purged_at
+
     def apply(
         self,
         upserts: Iterable[Sighting],
@@ -171,7 +184,10 @@ class SegmentedIndex:
                 self._writing.wait(_LONGEST_WAIT_S)
             if watermark < self._state.watermark:
                 raise ValueError(f"watermark {watermark} is behind {self._state.watermark}, which was already applied")
-            self._publish(drafted(batch, self._state, self._tables, self._codec_of, _now()), watermark)
+            drafts = drafted(batch, self._state, self._tables, self._codec_of, _now())
+            if batch.gone or batch.expired:
+                self._deleted_at = watermark
+            self._publish(drafts, watermark)
             self._changes += 1
         if self._background is not None and self._waiting():
             self._background.wake()
@@ -244,19 +260,35 @@ class SegmentedIndex:
             StorageError: Files cannot be written. The snapshots before stay.
         """
         with self._maintaining:
-            with self._writing:
-                self._tables = {}
-                state, chosen, changes = self._state, dict(self._codecs), self._changes
-            sealed: dict[str, Rewrite] = {}
-            for name, part in state.parts():
-                if isinstance(part.rows, TableRows):
-                    sealed[part.key] = seal(self._segments_folder, name, part, part.rows, self._options.span_us)
-                    self._take_in(sealed[part.key])
-            write_snapshot(self._folder, recorded(state, sealed, self.identity, chosen, _now()))
-            self._recorded_changes, self._snapshot_at = changes, time.monotonic()
-            self._collect_garbage()
-            self._named = recorded_segments(self._folder, self.identity)
-            return state.watermark
+            return self._snapshot(KEPT_SNAPSHOTS)
+
+    def purge(self) -> int | None:
+        """Write what was deleted out of the files: of this index and, from the second time on, of those left by others.
+
+        Segments that hold deleted crops are written anew without them, and no snapshot is kept that names the old ones.
+        What a process has left that is not running is removed, as nobody else would; that process builds its index
+        anew. Not at the first time, when others may be about to start.
+
+        Returns:
+            The watermark of the snapshot that was made; None where none was needed.
+
+        Raises:
+            StorageError: Files cannot be written or removed. What was to be purged is purged the next time.
+        """
+        with self._maintaining:
+            begun, made = self._state.watermark, None
+            for name, part in unpurged(self._state):
+                if (collection := self._state.collections.get(name)) is not None:
+                    self._take_in(
+                        compact(self._segments_folder, name, [part], collection.codec, self._options.span_us)
+                    )
+            if left_over(self._folder, self._living()):
+                made = self._snapshot(kept=1)
+                require_clean(self._folder, self._living() | self._named)
+            if self._purged_at >= 0:
+                clear_neighbours(self._folder)
+            self._purged_at = begun
+            return made
 
     def close(self) -> None:
         """Stop work in the background and let go of the files. No other call may follow."""
@@ -269,6 +301,22 @@ class SegmentedIndex:
             if part.segment is not None:
                 part.segment.close()
         self._owned.release()
+
+    def _snapshot(self, kept: int) -> int:
+        """Make a snapshot, and keep so many. The caller holds the lock of maintenance."""
+        with self._writing:
+            self._tables = {}
+            state, chosen, changes = self._state, dict(self._codecs), self._changes
+        sealed: dict[str, Rewrite] = {}
+        for name, part in state.parts():
+            if isinstance(part.rows, TableRows):
+                sealed[part.key] = seal(self._segments_folder, name, part, part.rows, self._options.span_us)
+                self._take_in(sealed[part.key])
+        write_snapshot(self._folder, recorded(state, sealed, self.identity, chosen, _now()))
+        self._recorded_changes, self._snapshot_at = changes, time.monotonic()
+        collect_garbage(self._folder, self.identity, self._living(), kept)
+        self._named = recorded_segments(self._folder, self.identity)
+        return state.watermark
 
     def _publish(self, drafts: Mapping[str, CollectionDraft], watermark: int) -> None:
         """Let searches see the drafts. The caller holds the lock of writers."""
@@ -356,6 +404,7 @@ class SegmentedIndex:
             chosen = {name: one.codec for name, one in snapshot.collections.items()}
             self._codecs = {name: codec for name, codec in chosen.items() if codec is not None}
             self._state = restored(snapshot, segments, self._codec_of)
+            self._deleted_at = self._state.watermark
             self._named = recorded_segments(self._folder, self.identity)
 
 

@@ -68,21 +68,46 @@ def _claim(path: Path) -> OwnedFolder | None:
     return OwnedFolder(path, lock)
 
 
-def kept_snapshots(folder: Path, identity: Identity) -> dict[Path, IndexSnapshot]:
+def clear_neighbours(own: Path) -> None:
+    """Empty the numbered folders beside one's own that no process owns.
+
+    Raises:
+        StorageError: One of them cannot be emptied.
+    """
+    for path in sorted(own.parent.iterdir()):
+        if path == own or not path.name.isdigit():
+            continue
+        try:
+            if (owned := _claim(path)) is None:
+                continue
+            try:
+                # snapshots before segments: at no time does one name what is gone
+                for entry in sorted(path.iterdir(), reverse=True):
+                    if entry.is_dir():
+                        shutil.rmtree(entry)
+            finally:
+                owned.release()
+        except OSError as error:
+            raise StorageError(f"{path}, which no process uses, cannot be emptied: {error.strerror}") from error
+
+
+def kept_snapshots(folder: Path, identity: Identity, number: int = KEPT_SNAPSHOTS) -> dict[Path, IndexSnapshot]:
     """The snapshots that stay when others are written: the newest of an identity that are whole, newest first."""
     kept: dict[Path, IndexSnapshot] = {}
     for path in manifests(folder):
         with suppress(SnapshotError):
             snapshot = read_snapshot(path)
-            if snapshot.identity == identity and len(kept) < KEPT_SNAPSHOTS:
+            if snapshot.identity == identity and len(kept) < number:
                 kept[path] = snapshot
     return kept
 
 
-def collect_garbage(folder: Path, identity: Identity, living: Collection[str]) -> list[str]:
+def collect_garbage(
+    folder: Path, identity: Identity, living: Collection[str], kept_number: int = KEPT_SNAPSHOTS
+) -> list[str]:
     """Remove what is no longer needed, and what was left unfinished by a process that died.
 
-    Kept are the two newest whole snapshots of this identity, their segments and the living ones. As long as there is
+    Kept are the newest whole snapshots of this identity, their segments and the living ones. As long as there is
     no snapshot of this identity, all others and their segments are kept. Only the folder's owner may call this, and not
     beside `write_segment` or `write_snapshot`. What cannot be removed is left for the next time, with a warning.
 
@@ -90,11 +115,12 @@ def collect_garbage(folder: Path, identity: Identity, living: Collection[str]) -
         folder: The index's folder.
         identity: Model, installation and dimension of the index.
         living: Ids of segments in use.
+        kept_number: How many snapshots are kept.
 
     Returns:
         Names of what was removed.
     """
-    kept = kept_snapshots(folder, identity)
+    kept = kept_snapshots(folder, identity, kept_number)
     named = set(living).union(*(snapshot.segment_ids() for snapshot in kept.values()))
     garbage = [*(folder / SEGMENTS).glob(f"{UNFINISHED}*"), *(folder / SNAPSHOTS).glob(f"{UNFINISHED}*")]
     if kept:
