@@ -131,6 +131,7 @@ def _still_true(entry: Ranked, records: Mapping[UUID, CropRecord], where: Filter
         collection=record.collection,
         camera_id=record.camera_id,
         captured_at=record.captured_at,
+        track=None if record.track_id is None else (record.session_id, record.track_id),
         vehicle_id=record.vehicle_id,
         attributes=record.attributes,
     )

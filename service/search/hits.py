@@ -26,7 +26,7 @@ def hit_views(request: Request, ranking: Ranking, records: Mapping[UUID, CropRec
                 crop=CropView.model_validate(record),
                 track=_track_view(group),
                 matched_crops=len(group),
-                image_url=f"{prefix}/gallery/{record.id}/image",
+                image_url=f"{prefix}/gallery/{record.id}/image" if record.has_image else None,
             )
         )
     return views

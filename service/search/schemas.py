@@ -67,7 +67,9 @@ class HitView(BaseModel):
         description="Crops of this track or vehicle among those looked at: the best candidates down to min_score, as "
         "deep as was needed to fill the answer."
     )
-    image_url: str = Field(description="Address of the crop's picture, relative to this service.")
+    image_url: str | None = Field(
+        description="Address of the crop's picture, relative to this service; null where none is kept."
+    )
 
 
 class QueryQuality(BaseModel):

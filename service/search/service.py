@@ -3,20 +3,27 @@
 import time
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
-from index.contract import Filter
+from index.contract import UNIT_TOLERANCE, Filter
+from model.embedder import Embedder
 from service.access import Caller
 from service.collections.repository import CollectionRepository
+from service.database.tables import Collection
 from service.disconnect import unless_gone
 from service.embedding import Lane
+from service.errors import ModelMismatchError
 from service.gallery.service import no_collection
 from service.problems import invalid_field
 from service.runtime import Runtime
 from service.search.answering import answer
+from service.search.crops import stored_query
 from service.search.images import embedded, prepared
 from service.search.question import Question, Times, mean_vector
-from service.search.requests import SearchForm
+from service.search.requests import CropSearch, EmbeddingSearch, SearchForm
 from service.search.schemas import SearchAnswer
 
 
@@ -26,13 +33,14 @@ async def search_by_image(runtime: Runtime, request: Request, caller: Caller, fo
     Raises:
         ForbiddenError: The caller may not use the collection.
         NotFoundError: There is no such collection.
-        InvalidValueError: Conditions or images make no sense together.
+        InvalidValueError: Conditions or images make no sense together, or a purpose is wanted.
         ModelMismatchError: The collection's vectors come from another model.
         ServiceError: An image cannot be read, the model is busy, or a part is down; further as `answer`.
     """
     started = time.perf_counter()
     where = _without_camera(form.where(), form.camera_id, exclude=form.exclude_same_camera)
-    await _enter(runtime, caller, form.collection)
+    async with runtime.database.reading() as session:
+        await _enter(runtime, session, caller, form)
     with runtime.queue.admit(Lane.SEARCH, len(form.images)):
         crops = await unless_gone(request, prepared(runtime, form.images))
         decoded = time.perf_counter()
@@ -49,6 +57,55 @@ async def search_by_image(runtime: Runtime, request: Request, caller: Caller, fo
     return await answer(runtime, request, caller, question)
 
 
+async def search_by_crop(runtime: Runtime, request: Request, caller: Caller, search: CropSearch) -> SearchAnswer:
+    """Search with enrolled crops of one vehicle, and without those that show another.
+
+    Raises:
+        NotFoundError: There is no such collection, or it does not hold a crop that is named.
+        ServiceError: As `search_by_image`, images apart.
+    """
+    started = time.perf_counter()
+    where = search.where()
+    async with runtime.database.reading() as session:
+        collection = await _enter(runtime, session, caller, search)
+        stored = await stored_query(session, collection, search)
+    question = Question(
+        action="search_by_crop",
+        fields=search,
+        vector=mean_vector(stored.vectors, "crop_ids"),
+        camera_id=stored.camera_id,
+        where=stored.narrowed(where, same_camera=search.exclude_same_camera, same_track=search.exclude_same_track),
+        times=Times(started, started, time.perf_counter()),
+    )
+    return await answer(runtime, request, caller, question)
+
+
+async def search_by_embedding(
+    runtime: Runtime, request: Request, caller: Caller, search: EmbeddingSearch
+) -> SearchAnswer:
+    """Search with an embedding that the caller made with the model that is loaded.
+
+    Raises:
+        ModelMismatchError: The vector, or the collection's vectors, come from another model.
+        InvalidValueError: The vector has another dimension or is not of unit length; further as `search_by_image`.
+        ServiceError: As `search_by_image`, images apart.
+    """
+    started = time.perf_counter()
+    where = _without_camera(search.where(), search.camera_id, exclude=search.exclude_same_camera)
+    vector = _checked_vector(runtime.embedder, search)
+    async with runtime.database.reading() as session:
+        await _enter(runtime, session, caller, search)
+    question = Question(
+        action="search_by_embedding",
+        fields=search,
+        vector=vector,
+        camera_id=search.camera_id,
+        where=where,
+        times=Times(started, started, time.perf_counter()),
+    )
+    return await answer(runtime, request, caller, question)
+
+
 def _without_camera(where: Filter, camera_id: str | None, *, exclude: bool | None) -> Filter:
     """The conditions without the query's own camera, unless that is wanted."""
     if exclude and camera_id is None:
@@ -58,10 +115,31 @@ def _without_camera(where: Filter, camera_id: str | None, *, exclude: bool | Non
     return replace(where, exclude_camera_ids=where.exclude_camera_ids | {camera_id})
 
 
-async def _enter(runtime: Runtime, caller: Caller, name: str) -> None:
-    """Refuse a collection that the caller may not use, that does not exist or that is of another model."""
-    caller.enter(name)
-    async with runtime.database.reading() as session:
-        collection = await CollectionRepository(session).collection_of_model(name, runtime.embedder.model_id)
+async def _enter(
+    runtime: Runtime, session: AsyncSession, caller: Caller, asked: SearchForm | CropSearch | EmbeddingSearch
+) -> Collection:
+    """The collection of a search; refused where the caller may not use it, or not without saying why."""
+    caller.enter(asked.collection)
+    repository = CollectionRepository(session)
+    collection = await repository.collection_of_model(asked.collection, runtime.embedder.model_id)
     if collection is None:
-        raise no_collection(name)
+        raise no_collection(asked.collection)
+    if collection.require_purpose and asked.purpose is None:
+        raise invalid_field("purpose", f"the collection {asked.collection!r} asks why; send a purpose")
+    return collection
+
+
+def _checked_vector(embedder: Embedder, search: EmbeddingSearch) -> NDArray[np.float32]:
+    if search.model_id != embedder.model_id:
+        raise ModelMismatchError(
+            f"The vector is of model {search.model_id!r}, the one loaded is {embedder.model_id}: vectors of two models "
+            "cannot be compared."
+        )
+    if len(search.vector) != embedder.dimension:
+        raise invalid_field("vector", f"has {len(search.vector)} numbers, not {embedder.dimension}")
+    vector = np.asarray(search.vector, dtype=np.float64)
+    length = float(np.linalg.norm(vector))
+    if not abs(length - 1) <= UNIT_TOLERANCE:
+        raise invalid_field("vector", f"has length {length:.6g}, not 1; divide it by its length")
+    unit: NDArray[np.float32] = (vector / length).astype(np.float32)
+    return unit

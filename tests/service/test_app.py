@@ -15,6 +15,8 @@ GUARDED = {
     "delete_crop": ("delete", "/gallery/{crop_id}", {204, 404, 422, 503}),
     "get_crop_image": ("get", "/gallery/{crop_id}/image", {200, 304, 404, 422, 503}),
     "search_by_image": ("post", "/search", {200, 400, 404, 409, 413, 415, 422, 503}),
+    "search_by_crop": ("post", "/search/crop", {200, 400, 404, 409, 422, 503}),
+    "search_by_embedding": ("post", "/search/embedding", {200, 400, 404, 409, 422, 503}),
     "get_timeline": ("get", "/timeline", {200, 400, 404, 422, 503}),
     "list_cameras": ("get", "/cameras", {200, 404, 422, 503}),
 }

@@ -43,6 +43,11 @@ CODES = {
     ("search_by_image", 413): {"too_large"},
     ("search_by_image", 415): {"unsupported_image_type"},
     ("search_by_image", 422): {"invalid_value", "undecodable_image"},
+    **{
+        (name, status): codes
+        for name in ("search_by_crop", "search_by_embedding")
+        for status, codes in ((400, {"malformed_request"}), (409, {"index_behind", "model_mismatch"}))
+    },
     ("list_gallery", 400): {"malformed_request"},
     ("get_timeline", 400): {"malformed_request"},
     **{(name, 429): {"overloaded", "rate_limited"} for name in ("enroll_crops", "get_crop_image", "search_by_image")},
