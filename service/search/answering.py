@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -17,11 +17,12 @@ from service.audit.repository import AuditRepository
 from service.errors import IndexBehindError, UnavailableError
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
+from service.imaging import Quality, quality_problems
 from service.runtime import Runtime
 from service.search.hits import hit_views
 from service.search.question import Question, Times
 from service.search.ranking import Query, Ranked, Ranking, rank
-from service.search.schemas import QueryQuality, QueryView, SearchAnswer, SearchView, Timing
+from service.search.schemas import QueryProblem, QueryQuality, QueryView, SearchAnswer, SearchView, Timing
 
 _RETRY_AFTER_S = 1
 _NOT_AUDITED = {"images", "vector", "purpose"}
@@ -43,7 +44,7 @@ async def answer(runtime: Runtime, request: Request, caller: Caller, question: Q
         hits=hit_views(request, ranking, records),
         query=QueryView(
             model_id=runtime.embedder.model_id,
-            quality=[QueryQuality.model_validate(quality) for quality in question.quality],
+            quality=[_judged(quality) for quality in question.quality],
         ),
         search=SearchView(
             mode=ranking.mode,
@@ -136,6 +137,11 @@ def _still_true(entry: Ranked, records: Mapping[UUID, CropRecord], where: Filter
         attributes=record.attributes,
     )
     return allows(where, truth)
+
+
+def _judged(quality: Quality) -> QueryQuality:
+    problems = [QueryProblem.model_validate(problem) for problem in quality_problems(quality)]
+    return QueryQuality(**asdict(quality), problems=problems)
 
 
 def _timing(times: Times, finished: float) -> Timing:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from service.gallery.schemas import CROP_EXAMPLE, CropView
+from service.imaging.quality import Complaint
 
 _SEARCH_EXAMPLE: JsonDict = {
     "hits": [
@@ -28,7 +29,23 @@ _SEARCH_EXAMPLE: JsonDict = {
     ],
     "query": {
         "model_id": "starter-3f6a2b9c8d10-5d1e77f0",
-        "quality": [{"width": 240, "height": 180, "aspect": 1.3333, "brightness": 0.42, "sharpness": 0.0127}],
+        "quality": [
+            {
+                "width": 240,
+                "height": 180,
+                "aspect": 1.3333,
+                "brightness": 0.0624,
+                "sharpness": 0.0127,
+                "problems": [
+                    {
+                        "code": "too_dark",
+                        "detail": "The brightness is 0.0624, below the limit of 0.08.",
+                        "measured": 0.0624,
+                        "limit": 0.08,
+                    }
+                ],
+            }
+        ],
     },
     "search": {
         "mode": "exact",
@@ -72,8 +89,19 @@ class HitView(BaseModel):
     )
 
 
+class QueryProblem(BaseModel):
+    """Why one query image shows its vehicle badly."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: Complaint
+    detail: str = Field(description="What was measured and what it is held against, in a sentence.")
+    measured: float
+    limit: float
+
+
 class QueryQuality(BaseModel):
-    """Measured properties of one query image."""
+    """Measured properties of one query image, and what is wrong with it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -83,6 +111,10 @@ class QueryQuality(BaseModel):
     brightness: float = Field(description="Mean luma, 0 black to 1 white.")
     sharpness: float = Field(
         description="Variance of the Laplacian of luma at 256 px; 0 is a plain area, blur lowers it."
+    )
+    problems: list[QueryProblem] = Field(
+        description="Why less may be found than with a better picture; empty where nothing is wrong. The search is "
+        "made all the same."
     )
 
 

@@ -1,5 +1,6 @@
 """POST /search over HTTP."""
 
+import io
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,14 @@ async def found(search: Post, city: dict[str, str], *pictures: int | bytes, **fi
     return {names[hit["crop"]["id"]] for hit in answer.json()["hits"]}
 
 
+def grain(width: int, height: int) -> bytes:
+    """A picture that is sharp all over."""
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(5).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 class TestAnswer:
     async def test_is_as_the_contract_says(self, search_shared: Post, city: dict[str, str]) -> None:
         answer = (await search_shared(100, collection="city", k=2)).json()
@@ -79,12 +88,22 @@ class TestAnswer:
         assert search.pop("index_sequence") >= 6
         assert search == {"mode": "exact", "candidates": 6, "returned": 2, "exhausted": False, "reranked": 0}
 
+    async def test_says_what_is_wrong_with_which_query_image(self, search_shared: Post, city: dict[str, str]) -> None:
+        answer = await search_shared(grain(96, 64), grain(20, 90), collection="city")
+        good, bad = answer.json()["query"]["quality"]
+        assert good["problems"] == []
+        assert [problem["code"] for problem in bad["problems"]] == ["too_small", "too_narrow"]
+        assert bad["problems"][0] == {
+            "code": "too_small",
+            "detail": "The width in pixels is 20, below the limit of 24.",
+            "measured": 20,
+            "limit": 24,
+        }
+
     async def test_the_score_is_the_cosine_of_the_mean_of_the_query(
         self, search_shared: Post, runtime: Runtime, make_jpeg: Callable[..., bytes], city: dict[str, str]
     ) -> None:
         def embedding(seed: int) -> Any:
-            import io
-
             pixels = runtime.embedder.prepare(Image.open(io.BytesIO(make_jpeg(seed))))
             return runtime.embedder.embed(pixels[None])[0].astype(np.float64)
 
