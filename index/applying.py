@@ -3,9 +3,13 @@
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index.changes import Batch
-from index.codecs import CODECS
+from index.codecs import CODECS, Codec
 from index.parts import table_part
+from index.sightings import SightingColumns
 from index.state import CollectionDraft, CollectionState, IndexState
 from index.table import Staged, Table
 
@@ -30,18 +34,23 @@ def drafted(
         return drafts[name]
 
     staged: list[tuple[str, Table, Staged]] = []
-    for name, (sightings, embeddings) in batch.by_collection().items():
-        table = tables.get(name) or Table(codec_of(name), embeddings.shape[1])
-        staged.append((name, table, table.stage(sightings, CODECS[table.codec].held(embeddings))))
+    for crops in batch.upserts:
+        name = crops.collection
+        table = tables.get(name) or Table(codec_of(name), crops.embeddings.shape[1])
+        staged.append((name, table, table.stage(crops, _held(crops, CODECS[table.codec]))))
     for name, before in batch.expired.items():
         draft(name).expire(before, now)
-    for name, key, rows in state.places_of([*batch.gone, *batch.crops]):
+    for name, key, rows in state.places_of([*batch.gone, *batch.ids]):
         draft(name).bury_living(key, rows, now)
-    for name, table, crops in staged:
-        draft(name).count_in(crops, table.words)
+    for name, table, encoded in staged:
+        draft(name).count_in(encoded, table.words)
     # nothing that fails follows, and nothing was changed so far
-    for name, table, crops in staged:
+    for name, table, encoded in staged:
         parts = drafts[name].parts
-        parts[table.key] = table_part(table.append(crops), parts.get(table.key))
+        parts[table.key] = table_part(table.append(encoded), parts.get(table.key))
         tables[name] = table
     return drafts
+
+
+def _held(crops: SightingColumns, codec: Codec) -> NDArray[np.float32]:
+    return crops.embeddings if crops.in_halves and codec.holds_halves else codec.held(crops.embeddings)

@@ -34,19 +34,24 @@ class AttributeSets(Vocabulary[Mapping[str, Scalar]]):
         holders = self._holders.get(_term(key, value), [])
         return np.array(holders.copy(), dtype=np.int32)  # a copy is one step for the writer, who may be appending
 
-    def _key(self, value: Mapping[str, Scalar]) -> Hashable:
+    def encode(self, value: Mapping[str, Scalar]) -> int:
+        """The code of an attribute set; one not seen before gets the next one, and a copy of it is kept."""
         # the type keeps 1, 1.0 and True apart, so that a crop is answered as it was enrolled
-        return (*value.items(), *map(type, value.values()))
+        key = (*value.items(), *map(type, value.values()))
+        code = self._codes.get(key)
+        if code is None:
+            code = len(self._values)
+            self._values.append(dict(value))
+            for name, scalar in value.items():
+                self._holders.setdefault(_term(name, scalar), []).append(code)
+            self._codes[key] = code  # last, as in `Vocabulary`
+        return code
 
-    def _keys(self, values: Sequence[Mapping[str, Scalar]]) -> Sequence[Hashable]:
-        return [self._key(value) if value else () for value in values]
-
-    def _kept(self, value: Mapping[str, Scalar]) -> Mapping[str, Scalar]:
-        return dict(value)
-
-    def _learn(self, value: Mapping[str, Scalar], code: int) -> None:
-        for key, scalar in value.items():
-            self._holders.setdefault(_term(key, scalar), []).append(code)
+    def encode_all(self, values: Sequence[Mapping[str, Scalar]]) -> NDArray[np.int32]:
+        """Codes of all values, shape (len(values),); a mapping that comes again and again is looked at once."""
+        distinct = {id(value): value for value in values}
+        codes = {place: self.encode(value) for place, value in distinct.items()}
+        return np.array([codes[id(value)] for value in values], dtype=np.int32)
 
 
 def _term(key: str, value: Scalar) -> Hashable:

@@ -4,7 +4,7 @@ A view is never written again: the writer fills only rows past the end of every 
 full it moves to a larger one and leaves the old one to its readers. So a reader needs no lock.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -62,7 +62,7 @@ class Vocabulary(Generic[Value]):
     """Numbers the distinct values of a column: 0, 1, 2 ... in the order they were first seen."""
 
     def __init__(self) -> None:
-        self._codes: dict[Hashable, int] = {}
+        self._codes: dict[Any, int] = {}
         self._values: list[Value] = []
 
     def __len__(self) -> int:
@@ -73,23 +73,24 @@ class Vocabulary(Generic[Value]):
 
     def encode(self, value: Value) -> int:
         """The code of a value; a value not seen before gets the next one."""
-        key = self._key(value)
-        code = self._codes.get(key)
-        return self._learnt(key, value) if code is None else code
+        code = self._codes.get(value)
+        if code is None:
+            code = len(self._values)
+            self._values.append(value)
+            # last, so that a reader who finds the code also finds what belongs to it
+            self._codes[value] = code
+        return code
 
     def encode_all(self, values: Sequence[Value]) -> NDArray[np.int32]:
         """Codes of all values, shape (len(values),)."""
-        keys = self._keys(values)
-        codes = list(map(self._codes.get, keys))
+        codes = list(map(self._codes.get, values))
         if None in codes:
-            for place, code in enumerate(codes):
-                if code is None:
-                    codes[place] = self.encode(values[place])
+            codes = list(map(self.encode, values))
         return np.array(codes, dtype=np.int32)
 
     def codes(self, values: Iterable[Value]) -> NDArray[np.int32]:
         """Codes of those of the values that were seen."""
-        found = (self._codes.get(self._key(value)) for value in values)
+        found = map(self._codes.get, values)
         return np.array([code for code in found if code is not None], dtype=np.int32)
 
     def among(self, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -97,25 +98,3 @@ class Vocabulary(Generic[Value]):
         table = np.zeros(len(self), dtype=np.bool_)
         table[codes] = True
         return table
-
-    def _key(self, value: Value) -> Hashable:
-        return value
-
-    def _keys(self, values: Sequence[Value]) -> Sequence[Hashable]:
-        return values
-
-    def _kept(self, value: Value) -> Value:
-        """What to keep of a new value, so that its owner may change it."""
-        return value
-
-    def _learn(self, value: Value, code: int) -> None:
-        """Note what else a new value is to be found by."""
-
-    def _learnt(self, key: Hashable, value: Value) -> int:
-        code = len(self._values)
-        value = self._kept(value)
-        self._values.append(value)
-        self._learn(value, code)
-        # last, so that a reader who finds the code also finds what belongs to it
-        self._codes[key] = code
-        return code

@@ -13,11 +13,25 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-Scalar = str | int | float | bool | None
-"""Value of one attribute of a crop: a JSON scalar, compared as JSON does: 1 equals 1.0, and neither equals true."""
+from index.sightings import Scalar, Sighting, SightingColumns, Track
+from index.times import require_aware
 
-Track = tuple[str, str | None, str]
-"""A track within a collection: camera_id, session_id, track_id. Trackers count anew per camera and session."""
+__all__ = [
+    "UNIT_TOLERANCE",
+    "CameraStatistics",
+    "CollectionStats",
+    "DeviceStats",
+    "Filter",
+    "Hit",
+    "Hits",
+    "IndexStats",
+    "Scalar",
+    "Sighting",
+    "SightingColumns",
+    "Track",
+    "VectorError",
+    "VectorIndex",
+]
 
 UNIT_TOLERANCE = 1e-3
 """How far the length of a vector may be from 1. Rounding a unit vector to half precision stays within it."""
@@ -25,42 +39,6 @@ UNIT_TOLERANCE = 1e-3
 
 class VectorError(ValueError):
     """A vector that no index takes: wrong dimension, not finite, or not of unit length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One enrolled crop as the index holds it: its embedding and the columns that filters read.
-
-    Attributes:
-        id: The crop's id.
-        collection: Name of the collection that holds the crop.
-        embedding: Unit-length vector, shape (dimension,), float32.
-        camera_id: The camera that saw it.
-        captured_at: Time of capture, aware, UTC; None where unknown (such a crop is in no time window).
-        track: (session_id, track_id) of the camera's tracker; None where the crop belongs to no track.
-        vehicle_id: The confirmed or claimed identity; None where unknown.
-        attributes: Flat JSON attributes.
-        fingerprint: What the truth makes of the crop's whole row, 64 bits without sign. The index only adds it up:
-            where the sums of index and truth differ, the index does not hold what the truth holds.
-
-    Raises:
-        ValueError: captured_at is naive, or the fingerprint has more than 64 bits.
-    """
-
-    id: UUID
-    collection: str
-    embedding: NDArray[np.float32]
-    camera_id: str
-    captured_at: datetime | None = None
-    track: tuple[str | None, str] | None = None
-    vehicle_id: str | None = None
-    attributes: Mapping[str, Scalar] = field(default_factory=dict)
-    fingerprint: int = 0
-
-    def __post_init__(self) -> None:
-        _require_aware("captured_at", self.captured_at)
-        if not 0 <= self.fingerprint < 2**64:
-            raise ValueError(f"fingerprint is {self.fingerprint}, not a number of 64 bits without sign")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +75,8 @@ class Filter:
     exclude_ids: frozenset[UUID] = frozenset()
 
     def __post_init__(self) -> None:
-        _require_aware("captured_from", self.captured_from)
-        _require_aware("captured_to", self.captured_to)
+        require_aware("captured_from", self.captured_from)
+        require_aware("captured_to", self.captured_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +207,7 @@ class VectorIndex(Protocol):
 
     def apply(
         self,
-        upserts: Iterable[Sighting],
+        upserts: Iterable[Sighting | SightingColumns],
         deletes: Iterable[UUID],
         watermark: int,
         expired: Mapping[str, datetime] | None = None,
@@ -241,7 +219,7 @@ class VectorIndex(Protocol):
         first, so an upsert of the same batch stays, whatever its time. Where an error is raised, nothing was applied.
 
         Args:
-            upserts: New or changed crops.
+            upserts: New or changed crops, each for itself or many in columns.
             deletes: Crops to forget.
             watermark: Sequence number reached with this batch; must not go backwards.
             expired: By collection, a time before which every crop captured is to be forgotten; a crop without a time
@@ -276,8 +254,3 @@ class VectorIndex(Protocol):
 
     def close(self) -> None:
         """Stop work in the background and let go of files and connections. No other call may follow."""
-
-
-def _require_aware(name: str, time: datetime | None) -> None:
-    if time is not None and time.utcoffset() is None:
-        raise ValueError(f"{name} is naive: {time.isoformat()} names no time zone, so it is no point in time")

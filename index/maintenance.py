@@ -18,11 +18,12 @@ from index.camera_sums import CameraSums, camera_sums
 from index.codecs import CODECS, Codec
 from index.options import IndexOptions
 from index.parts import Part, segment_part
-from index.segments.rows import UNKNOWN_TIME, SegmentRows, frozen_columns
+from index.segments.rows import SegmentRows, frozen_columns
 from index.segments.segment import Segment, merge, open_segment
 from index.segments.writer import write_segment
 from index.state import CollectionDraft, CollectionState
 from index.table import TableRows
+from index.times import UNKNOWN_TIME
 
 _ROWS_AT_ONCE: Final = 4096
 _Stretch = tuple[int, int | None]

@@ -16,7 +16,7 @@ from index.applying import drafted
 from index.background import Background
 from index.changes import checked_batch
 from index.codecs import CODECS, codec
-from index.contract import CameraStatistics, Filter, Hits, IndexStats, Sighting
+from index.contract import CameraStatistics, Filter, Hits, IndexStats, Sighting, SightingColumns
 from index.gpu.accelerator import Accelerator
 from index.gpu.choice import accelerator_for
 from index.gpu.vectors import accelerated
@@ -44,9 +44,9 @@ class SegmentedIndex:
     that the last finished batch left, which nothing changes afterwards. Writers wait for one another, and for the files
     only where they are `waiting_tables` full tables ahead.
 
-    What is deleted is in no answer once `apply` returned. It is in no file any longer once `purge` has been called; what
-    a changed crop was before is, when its segment is rewritten and no kept snapshot names the old one: `purge_after`
-    and two snapshots later at the latest.
+    What is deleted is in no answer once `apply` returned, and in no file once `purge` has been called. What a changed crop
+    was before leaves the files when its segment is rewritten and no kept snapshot names the old one: `purge_after` and
+    two snapshots later at the latest.
 
     Args:
         dimension: Length of the embeddings.
@@ -172,7 +172,7 @@ class SegmentedIndex:
 
     def apply(
         self,
-        upserts: Iterable[Sighting],
+        upserts: Iterable[Sighting | SightingColumns],
         deletes: Iterable[UUID],
         watermark: int,
         expired: Mapping[str, datetime] | None = None,

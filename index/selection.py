@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from index.contract import Filter, Track
 from index.parts import Part
-from index.segments.rows import UNKNOWN_TIME
-from index.table import halves_of
-from index.times import microseconds
+from index.sightings import halves_of
+from index.times import UNKNOWN_TIME, microseconds
 
 _FEW_CODES: Final = 4
 """Up to how many codes a column is compared with one by one, which is faster than looking every row up in a table."""

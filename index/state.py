@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from index.camera_sums import CameraSums, camera_sums
 from index.contract import CollectionStats, DeviceStats, IndexStats
 from index.parts import Part
-from index.segments.rows import UNKNOWN_TIME
-from index.table import Staged, Vocabularies, halves_of
+from index.sightings import halves_of
+from index.table import Staged, Vocabularies
+from index.times import UNKNOWN_TIME
 
 _ROWS_AT_ONCE = 4096
 

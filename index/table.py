@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from index.attributes import AttributeSets
 from index.columns import GrowingArray, Vocabulary
-from index.contract import Sighting
 from index.ranking import near_best
-from index.segments.rows import UNKNOWN_TIME, Columns
-from index.times import microseconds
+from index.segments.rows import Columns
+from index.sightings import SightingColumns
+from index.times import UNKNOWN_TIME
 
 _DTYPES: Final = {
     "id_high": np.uint64,
@@ -149,29 +149,27 @@ class Table:
         """What the columns and vectors take, unused room included."""
         return sum(column.nbytes for column in (*self._columns.values(), self._embeddings))
 
-    def stage(self, sightings: Sequence[Sighting], embeddings: NDArray[np.float32]) -> Staged:
+    def stage(self, crops: SightingColumns, embeddings: NDArray[np.float32]) -> Staged:
         """Encode crops and make room for them: all of appending that can fail, and nothing that a search sees.
 
         Args:
-            sightings: Crops to append, no id twice.
-            embeddings: Their held vectors, shape (len(sightings), dimension).
+            crops: Crops to append, no id twice.
+            embeddings: Their held vectors, shape (len(crops), dimension).
         """
         for column in (*self._columns.values(), self._embeddings):
-            column.reserve(len(sightings))
+            column.reserve(len(crops))
         words = self.words
-        ids = [one.id.int for one in sightings]
-        halves = halves_of(ids)
         columns = Columns(
-            id_high=halves[0],
-            id_low=halves[1],
-            times=np.array([microseconds(one.captured_at) for one in sightings], dtype=np.int64),
-            fingerprints=np.array([one.fingerprint for one in sightings], dtype=np.uint64),
-            cameras=words.cameras.encode_all([one.camera_id for one in sightings]),
-            tracks=words.tracks.encode_all([one.track for one in sightings]),
-            vehicles=words.vehicles.encode_all([one.vehicle_id for one in sightings]),
-            attributes=words.attributes.encode_all([one.attributes for one in sightings]),
+            id_high=crops.id_high,
+            id_low=crops.id_low,
+            times=crops.times,
+            fingerprints=crops.fingerprints,
+            cameras=words.cameras.encode_all(crops.camera_ids),
+            tracks=words.tracks.encode_all(crops.tracks),
+            vehicles=words.vehicles.encode_all(crops.vehicle_ids),
+            attributes=words.attributes.encode_all(crops.attributes),
         )
-        return Staged(ids, columns, embeddings)
+        return Staged(crops.ids(), columns, embeddings)
 
     def append(self, staged: Staged) -> TableRows:
         """Append staged rows and answer the table as it is then."""
@@ -194,9 +192,3 @@ class Table:
     def _rows(self) -> TableRows:
         columns = Columns(**{name: column.view() for name, column in self._columns.items()})
         return TableRows(self, columns, self.words, TableVectors(self._embeddings.view()))
-
-
-def halves_of(ids: Sequence[int]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Upper and lower 64 bits of 128-bit numbers, each of shape (len(ids),)."""
-    pairs = np.frombuffer(b"".join([one.to_bytes(16, "big") for one in ids]), dtype=">u8").reshape(-1, 2)
-    return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)

@@ -15,7 +15,7 @@ from index.contract import IndexStats
 from service.database.engine import Database
 from service.errors import UnavailableError
 from service.follower_repository import ORIGIN, Changes, FollowerRepository, Line, Totals
-from service.follower_rows import sightings
+from service.follower_rows import PackedCrops, sightings
 from service.follower_status import Rebuild
 from service.index_store import FollowedIndex, IndexStore
 from service.lent_index import LentIndex
@@ -23,9 +23,8 @@ from service.tasks import finished
 
 logger = logging.getLogger(__name__)
 
-LOAD_BATCH = 512
-"""Crops per step of building: few enough that their vectors stay in a core's own cache and the allocator reuses memory,
-which makes a step three times as fast, for each crop, as one of thousands."""
+LOAD_BATCH = 4096
+"""Crops per step of building: so many that asking for them costs next to nothing beside reading them."""
 CHANGES_BATCH = 1024
 """Lines of the change log per step."""
 LOAD_RETRY_AFTER_S = 5
@@ -219,16 +218,16 @@ class FollowerIndex:
             await finished(lent.ask, lambda index: [index.set_codec(name, codec) for name, codec in codecs.items()])
 
 
-async def _load(lent: Lent, batches: AsyncIterator[list[bytes]]) -> int:
+async def _load(lent: Lent, batches: AsyncIterator[PackedCrops]) -> int:
     """Apply crops to an index, a batch in a thread while the next is read; how many there were."""
     crops = 0
     applying: asyncio.Task[None] | None = None
     try:
-        async for rows in batches:
+        async for some in batches:
             if applying is not None:
                 await applying
-            applying = asyncio.create_task(finished(lent.ask, _loaded(rows)))
-            crops += len(rows)
+            applying = asyncio.create_task(finished(lent.ask, _loaded(some)))
+            crops += len(some)
         if applying is not None:
             await applying
     finally:
@@ -237,11 +236,13 @@ async def _load(lent: Lent, batches: AsyncIterator[list[bytes]]) -> int:
     return crops
 
 
-def _loaded(rows: list[bytes]) -> Callable[[FollowedIndex], None]:
-    return lambda index: index.apply(sightings(rows, index.dimension), (), 0)
+def _loaded(crops: PackedCrops) -> Callable[[FollowedIndex], None]:
+    return lambda index: index.apply(sightings(crops, index.dimension), (), 0)
 
 
 def _applied(changes: Changes) -> Callable[[FollowedIndex], None]:
-    return lambda index: index.apply(
-        sightings(changes.rows, index.dimension), changes.deletes, changes.last.sequence, changes.expired
-    )
+    def apply(index: FollowedIndex) -> None:
+        upserts = [] if changes.crops is None else sightings(changes.crops, index.dimension)
+        index.apply(upserts, changes.deletes, changes.last.sequence, changes.expired)
+
+    return apply

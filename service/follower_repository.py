@@ -1,20 +1,32 @@
 """What a follower reads: every crop as an index holds it, the change log from a cursor on, and what all adds up to."""
 
+import hashlib
 from collections.abc import AsyncGenerator
-from collections.abc import Collection as Group
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, Subquery, Text, Uuid, cast, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    Subquery,
+    Text,
+    Uuid,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, BIT
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service.database.copying import copied_rows
+from service.database.binary import binary_row
 from service.database.tables import Change, Collection, Crop, Embedding, Installation
-from service.follower_rows import NO_TIME, crop_id
+from service.follower_rows import PackedCrops
 
 FINGERPRINTS = 2**64
 """Fingerprints are numbers of 64 bits: without sign in an index, with one in SQL."""
@@ -25,8 +37,9 @@ class Line(NamedTuple):
 
     Attributes:
         sequence: Its number.
-        mark: What it says and when it was written. In a database restored from a backup other lines come to have the
-            numbers of lines that were lost; by this they are told apart.
+        mark: A digest of what it says and when it was written. In a database restored from a backup other lines come to
+            have the numbers of lines that were lost; by this they are told apart. A digest, because it is kept in files
+            and a line may name a crop that is deleted.
     """
 
     sequence: int
@@ -42,14 +55,14 @@ class Changes:
     """A run of the change log.
 
     Attributes:
-        rows: Crops named in the run that exist now and have an embedding of the model, as they are now; see
-            `follower_rows.sightings`.
+        crops: Crops named in the run that exist now and have an embedding of the model, as they are now; None where
+            there are none.
         deletes: Crops named in the run that do not.
         expired: By collection, a time before which every crop captured was deleted in the run.
         last: The run's last line.
     """
 
-    rows: list[bytes]
+    crops: PackedCrops | None
     deletes: set[UUID]
     expired: dict[str, datetime]
     last: Line
@@ -91,26 +104,24 @@ class FollowerRepository:
         row = (await self._session.execute(_lines().where(Change.sequence == sequence))).one_or_none()
         return None if row is None else _line(row)
 
-    async def crops(self, batch: int) -> AsyncGenerator[list[bytes], None]:
-        """Every crop with an embedding of the model, as `follower_rows.sightings` takes them.
+    async def crops(self, batch: int) -> AsyncGenerator[PackedCrops, None]:
+        """Every crop with an embedding of the model, in the order of their ids.
 
         Whoever may leave before the end closes the generator (`contextlib.aclosing`).
 
         Args:
-            batch: Crops yielded at a time; no more are held in memory.
+            batch: Crops yielded at a time at most; no more are held in memory.
 
         Raises:
             UnavailableError: The database is gone.
         """
-        rows: list[bytes] = []
-        async with aclosing(copied_rows(self._session, self._packed(self._crops()))) as stream:
-            async for row in stream:
-                rows.append(row)
-                if len(rows) == batch:
-                    yield rows
-                    rows = []
-        if rows:
-            yield rows
+        after, last = UUID(int=0), await self._id_after(UUID(int=0), batch)
+        while last is not None:
+            # said of both tables, so that each is read along its index from one id to the other
+            some = (Crop.id > after, Crop.id <= last, Embedding.crop_id > after, Embedding.crop_id <= last)
+            if (crops := await self._packed(*some)) is not None:
+                yield crops
+            after, last = last, await self._id_after(last, batch)
 
     async def changes_after(self, sequence: int, limit: int) -> Changes | None:
         """The next changes after a cursor; None where there are none.
@@ -128,12 +139,14 @@ class FollowerRepository:
         if not run:
             return None
         named = {line.crop_id for line in run if line.crop_id is not None}
-        rows = await self._existing(named)
+        existing = Crop.id == func.any(literal(list(named), ARRAY(Uuid)))
+        crops = await self._packed(existing) if named else None
         expired: dict[str, datetime] = {}
         for line in run:
             if line.expired_before is not None and line.name is not None:
                 expired[line.name] = max(line.expired_before, expired.get(line.name, line.expired_before))
-        return Changes(rows, named - set(map(crop_id, rows)), expired, _line(run[-1]))
+        gone = named.difference(() if crops is None else crops.ids())
+        return Changes(crops, gone, expired, _line(run[-1]))
 
     async def totals(self) -> dict[str, Totals]:
         """What the crops add up to, by name of their collection. It reads every row."""
@@ -142,38 +155,48 @@ class FollowerRepository:
         found = await self._session.execute(sums)
         return {name: Totals(count, int(fingerprint) % FINGERPRINTS) for name, count, fingerprint in found}
 
-    async def _existing(self, crop_ids: Group[UUID]) -> list[bytes]:
-        if not crop_ids:
-            return []
-        wanted = self._crops().where(Crop.id == func.any(literal(list(crop_ids), ARRAY(Uuid))))
-        return [row async for row in copied_rows(self._session, self._packed(wanted))]
+    async def _id_after(self, crop_id: UUID, crops: int) -> UUID | None:
+        """The id that many crops after another, or the last; None where none follows."""
+        following = select(Crop.id).where(Crop.id > crop_id).order_by(Crop.id).limit(crops).subquery()
+        # not max(), which there is none of for a UUID before PostgreSQL 18
+        return await self._session.scalar(select(following.c.id).order_by(following.c.id.desc()).limit(1))
+
+    async def _packed(self, *some: ColumnElement[bool]) -> PackedCrops | None:
+        """Some crops; None where there are none with an embedding of the model."""
+        crops = self._crops().where(*some).order_by(Crop.id).subquery()
+        fixed = func.uuid_send(crops.c.id).op("||")(func.timestamptz_send(crops.c.time))
+        nothing = literal_column("''::bytea")
+        query = select(
+            func.string_agg(fixed.op("||")(func.int8send(_fingerprint(crops))), nothing),
+            func.string_agg(crops.c.vector, nothing),
+            _listed(func.octet_length(crops.c.vector)),
+            *(_listed(crops.c[name]) for name in ("name", "camera_id", "session_id", "track_id", "vehicle_id")),
+            _listed(crops.c.attributes),
+        )
+        row = await binary_row(self._session, query)
+        return None if row[0] is None else PackedCrops(*row)
 
     def _crops(self) -> Select[*tuple[Any, ...]]:
-        """Crops with their embedding of this model; those without one are none of this index's business.
-
-        `rest` is all that an index holds of a crop, but for its id, its time and its vector.
-        """
-        microseconds = cast(func.extract("epoch", Crop.captured_at) * 1_000_000, BigInteger)
-        rest = func.jsonb_build_array(
-            Collection.name, Crop.camera_id, Crop.session_id, Crop.track_id, Crop.vehicle_id, Crop.attributes
-        )
+        """Crops with their embedding of this model; those without one are none of this index's business."""
         return (
             select(
                 Crop.id,
                 Collection.name,
-                func.coalesce(microseconds, NO_TIME).label("time"),
+                func.coalesce(Crop.captured_at, literal_column("'-infinity'::timestamptz")).label("time"),
                 Embedding.vector,
-                cast(rest, Text).label("rest"),
+                Crop.camera_id,
+                Crop.session_id,
+                Crop.track_id,
+                Crop.vehicle_id,
+                cast(Crop.attributes, Text).label("attributes"),
             )
             .join(Collection, Collection.id == Crop.collection_id)
             .join(Embedding, (Embedding.crop_id == Crop.id) & (Embedding.model_id == self._model_id))
         )
 
-    @staticmethod
-    def _packed(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-        """Crops in the columns that `follower_rows` takes apart."""
-        crops = query.subquery()
-        return select(crops.c.id, crops.c.time, _fingerprint(crops), crops.c.vector, crops.c.rest)
+
+def _listed(column: ColumnElement[Any]) -> ColumnElement[str]:
+    return cast(func.json_agg(column), Text)
 
 
 def _fingerprint(crops: Subquery) -> ColumnElement[int]:
@@ -181,8 +204,10 @@ def _fingerprint(crops: Subquery) -> ColumnElement[int]:
 
     It is made here and nowhere else, so that what is loaded, what is changed and what is compared have the same.
     """
-    text = func.concat_ws(" ", crops.c.id, crops.c.time, crops.c.rest)
-    content = crops.c.vector.op("||")(func.convert_to(text, "UTF8"))
+    names = ("name", "camera_id", "session_id", "track_id", "vehicle_id", "attributes")
+    rest = cast(func.json_build_array(*(crops.c[name] for name in names)), Text)
+    fixed = func.uuid_send(crops.c.id).op("||")(func.timestamptz_send(crops.c.time)).op("||")(crops.c.vector)
+    content = fixed.op("||")(func.convert_to(rest, "UTF8"))
     bits = literal("x").op("||")(func.encode(func.substr(func.sha256(content), 1, 8), "hex"))
     return cast(cast(bits, BIT(64)), BigInteger)
 
@@ -195,4 +220,4 @@ def _lines() -> Select[*tuple[Any, ...]]:
 
 def _line(row: Row[*tuple[Any, ...]]) -> Line:
     subject = row.crop_id or row.expired_before.isoformat()
-    return Line(row.sequence, f"{row.created_at.isoformat()} {subject}")
+    return Line(row.sequence, hashlib.sha256(f"{row.created_at.isoformat()} {subject}".encode()).hexdigest())

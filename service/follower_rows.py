@@ -1,93 +1,113 @@
 """From rows of the truth to what an index takes, a batch at a time and without the database."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index.contract import Sighting, VectorError
+from index.contract import Scalar, SightingColumns, VectorError
+from index.times import UNKNOWN_TIME
 from service.database.engine import load_json
 from service.database.vectors import STORED, are_unit, decode_many
 
-NO_TIME = 1 - 2**63
-"""Stands for a time of capture that is not known, among microseconds since 1970."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_VECTOR_SIZE = slice(46, 50)
+_SINCE_2000: Final = 946_684_800_000_000
+"""Microseconds from 1970 to 2000, from which PostgreSQL counts."""
+_BEFORE_ALL: Final = -(2**63)
+"""How PostgreSQL writes -infinity, which stands for a time of capture that is not known."""
+_FIXED: Final = np.dtype([("id", ">u8", (2,)), ("time", ">i8"), ("fingerprint", ">u8")])
 
 
-def crop_id(row: bytes) -> UUID:
-    """The id of a crop read by `FollowerRepository`."""
-    return UUID(bytes=row[6:22])
+@dataclass(frozen=True, slots=True)
+class PackedCrops:
+    """Crops as `FollowerRepository` reads them: many in one row, so that none of them is a message of its own.
+
+    Attributes:
+        fixed: For each crop its id, its time of capture and its fingerprint, 8 bytes big-endian each, the id 16.
+        vectors: Their vectors as stored, one behind the other.
+        sizes: JSON list of what each vector takes, in bytes.
+        collections: JSON list of the names of their collections; so with all that follow.
+        cameras: Cameras.
+        sessions: Sessions, or null.
+        tracks: Tracks, or null.
+        vehicles: Vehicle ids, or null.
+        attributes: Attribute sets, each as a text that is JSON.
+    """
+
+    fixed: bytes
+    vectors: bytes
+    sizes: str
+    collections: str
+    cameras: str
+    sessions: str
+    tracks: str
+    vehicles: str
+    attributes: str
+
+    def __len__(self) -> int:
+        return len(self.fixed) // _FIXED.itemsize
+
+    def ids(self) -> list[UUID]:
+        """The ids of the crops."""
+        return [UUID(bytes=self.fixed[at : at + 16]) for at in range(0, len(self.fixed), _FIXED.itemsize)]
 
 
-def sightings(rows: Sequence[bytes], dimension: int) -> list[Sighting]:
-    """Crops as an index takes them.
+def sightings(crops: PackedCrops, dimension: int) -> list[SightingColumns]:
+    """Crops as an index takes them, those of each collection together.
 
     Args:
-        rows: The crops as `FollowerRepository` reads them: columns of a fixed size, the vector, the rest as JSON.
+        crops: The crops.
         dimension: Length of the index's embeddings.
 
     Raises:
         VectorError: A stored vector has another dimension or is broken; the message names the crop.
     """
-    if not rows:
+    fixed = np.frombuffer(crops.fixed, dtype=_FIXED)
+    if not len(fixed):
         return []
-    layout = _layout(dimension)
-    for row in rows:
-        found, wanted = int.from_bytes(row[_VECTOR_SIZE]), layout["vector"].itemsize
-        if found != wanted:
-            raise VectorError(f"Crop {crop_id(row)}: the stored vector has {found} bytes, not {wanted}.")
-    fixed = np.frombuffer(b"".join([row[: layout.itemsize] for row in rows]), dtype=layout)
-    embeddings = _embeddings(fixed)
-    # crops of one track mostly share it, and reading JSON is what takes longest
-    rest = {text: load_json(text) for text in {row[layout.itemsize :] for row in rows}}
-    return [
-        Sighting(
-            id=UUID(bytes=id_),
-            collection=collection,
-            embedding=embedding,
-            camera_id=camera_id,
-            captured_at=None if time == NO_TIME else _EPOCH + timedelta(microseconds=time),
-            track=None if track_id is None else (session_id, track_id),
-            vehicle_id=vehicle_id,
-            attributes=attributes,
-            fingerprint=fingerprint,
-        )
-        for id_, time, fingerprint, embedding, (
-            collection,
-            camera_id,
-            session_id,
-            track_id,
-            vehicle_id,
-            attributes,
-        ) in zip(
-            fixed["id"].tolist(),
-            fixed["time"].tolist(),
-            fixed["fingerprint"].tolist(),
-            embeddings,
-            [rest[row[layout.itemsize :]] for row in rows],
-            strict=True,
-        )
-    ]
+    collections = load_json(crops.collections)
+    attributes = load_json(crops.attributes)
+    # crops of one kind of vehicle share their attributes, and reading them is what takes longest
+    read: dict[str, Mapping[str, Scalar]] = {text: load_json(text) for text in set(attributes)}
+    times = fixed["time"].astype(np.int64)
+    tracks = zip(load_json(crops.sessions), load_json(crops.tracks), strict=True)
+    together = SightingColumns(
+        collection=collections[0],
+        id_high=fixed["id"][:, 0].astype(np.uint64),
+        id_low=fixed["id"][:, 1].astype(np.uint64),
+        embeddings=_embeddings(crops, dimension),
+        times=np.where(times == _BEFORE_ALL, UNKNOWN_TIME, times + _SINCE_2000),
+        fingerprints=fixed["fingerprint"].astype(np.uint64),
+        camera_ids=load_json(crops.cameras),
+        tracks=[None if track is None else (session, track) for session, track in tracks],
+        vehicle_ids=load_json(crops.vehicles),
+        attributes=[read[text] for text in attributes],
+        in_halves=True,
+    )
+    return _by_collection(together, collections)
 
 
-def _layout(dimension: int) -> np.dtype[Any]:
-    """The part of a row that has the same size in every row, each column after its length."""
-    columns = {"id": "V16", "time": ">i8", "fingerprint": ">u8", "vector": (STORED, (dimension,))}
-    fields: list[Any] = [("columns", ">i2")]
-    for name, kind in columns.items():
-        fields += [(f"{name}_size", ">i4"), (name, *(kind if isinstance(kind, tuple) else (kind,)))]
-    return np.dtype([*fields, ("json_size", ">i4")])
+def _by_collection(together: SightingColumns, collections: Sequence[str]) -> list[SightingColumns]:
+    if len(set(collections)) == 1:
+        return [together]
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, name in enumerate(collections):
+        places[name].append(place)
+    return [together.at(some, collection=name) for name, some in places.items()]
 
 
-def _embeddings(fixed: NDArray[Any]) -> NDArray[np.float32]:
-    embeddings, lengths = decode_many(fixed["vector"])
+def _embeddings(crops: PackedCrops, dimension: int) -> NDArray[np.float32]:
+    size = STORED.itemsize * dimension
+    sizes = load_json(crops.sizes)
+    if set(sizes) != {size}:
+        place = next(place for place, found in enumerate(sizes) if found != size)
+        raise VectorError(f"Crop {crops.ids()[place]}: the stored vector has {sizes[place]} bytes, not {size}.")
+    embeddings, lengths = decode_many(np.frombuffer(crops.vectors, dtype=STORED).reshape(-1, dimension))
     fit = are_unit(lengths)
     if not fit.all():
         place = int(fit.argmin())
-        identity = UUID(bytes=fixed["id"][place].tobytes())
-        raise VectorError(f"Crop {identity}: the stored vector has length {lengths[place]}, not 1.")
+        raise VectorError(f"Crop {crops.ids()[place]}: the stored vector has length {lengths[place]}, not 1.")
     return embeddings

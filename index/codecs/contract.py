@@ -74,6 +74,10 @@ class Codec(Protocol):
     def approximate(self) -> bool:
         """Whether it has a faster search that may miss some of the k best."""
 
+    @property
+    def holds_halves(self) -> bool:
+        """Whether it holds every vector in half precision, so that `held` changes none that `halves.unit_of` made."""
+
     def bytes_per_vector(self, dimension: int) -> float:
         """What a scan reads for each vector, without what a segment has once, such as a codebook."""
 

@@ -5,6 +5,7 @@ held to half precision again may give other codes, and a segment rewritten again
 looked for that lead back to the very vector given, and only a vector that no codes lead to is rounded.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -32,11 +33,14 @@ def rounded(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[
         Codes and held vectors, `unit_of` of the codes, both of shape (n, dimension).
     """
     codes, held = np.empty(vectors.shape, dtype=STORED), np.empty(vectors.shape, dtype=np.float32)
+    lost = []
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         block = slice(start, start + _ROWS_AT_ONCE)
         codes[block] = vectors[block]
         held[block] = unit_of(codes[block])
-        _lead_back(codes[block], held[block], vectors[block])
+        lost.append(start + np.flatnonzero((held[block] != vectors[block]).any(axis=1)))
+    for rows in _some(np.concatenate(lost) if lost else np.empty(0, dtype=np.int64)):
+        _lead_back(codes, held, vectors, rows)
     return codes, held
 
 
@@ -54,11 +58,14 @@ def unit_of(codes: NDArray[np.float16]) -> NDArray[np.float32]:
     return unit
 
 
-def _lead_back(codes: NDArray[np.float16], held: NDArray[np.float32], vectors: NDArray[np.float32]) -> None:
-    """Replace, in place, codes that do not lead back to their vectors by such that do, where there are any."""
-    lost = np.flatnonzero((held != vectors).any(axis=1))
+def _lead_back(
+    codes: NDArray[np.float16], held: NDArray[np.float32], vectors: NDArray[np.float32], lost: NDArray[np.int64]
+) -> None:
+    """Replace, in place, codes in the lost rows by such that lead back to their vectors, where there are any."""
     first = vectors[lost, :_FIRST_COMPONENTS]
     for scale in _SCALES:
+        if not len(lost):
+            return
         promising = np.flatnonzero(_all_off_by_one_factor(first, scale))
         if not len(promising):
             continue
@@ -67,6 +74,10 @@ def _lead_back(codes: NDArray[np.float16], held: NDArray[np.float32], vectors: N
         same = (unit_of(found) == vectors[rows]).all(axis=1)
         codes[rows[same]], held[rows[same]] = found[same], vectors[rows[same]]
         lost, first = np.delete(lost, promising[same]), np.delete(first, promising[same], axis=0)
+
+
+def _some(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    return (rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE))
 
 
 def _all_off_by_one_factor(components: NDArray[np.float32], scale: np.float32) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.changes import checked_batch
-from index.contract import CameraStatistics, CollectionStats, Filter, Hit, Hits, IndexStats, Sighting
+from index.contract import CameraStatistics, CollectionStats, Filter, Hit, Hits, IndexStats, Sighting, SightingColumns
 from index.errors import IndexUnavailableError
 from index.milvus.connection import CollectionGoneError, Connection
 from index.milvus.expressions import matching
@@ -109,7 +109,7 @@ class MilvusIndex:
 
     def apply(
         self,
-        upserts: Iterable[Sighting],
+        upserts: Iterable[Sighting | SightingColumns],
         deletes: Iterable[UUID],
         watermark: int,
         expired: Mapping[str, datetime] | None = None,

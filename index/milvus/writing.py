@@ -60,10 +60,7 @@ class Writer:
         Raises:
             ValueError: A row cannot hold a crop.
         """
-        return {
-            collection: [row_of(crop, vector, number) for crop, vector in zip(crops, vectors, strict=True)]
-            for collection, (crops, vectors) in batch.by_collection().items()
-        }
+        return {block.collection: [row_of(crop, crop.embedding, number) for crop in block] for block in batch.upserts}
 
     def write(self, batch: Batch, rows: Mapping[str, list[Row]], before: int, number: int) -> None:
         """Write a batch; nothing of it is seen until it is published.
@@ -82,7 +79,7 @@ class Writer:
             if gallery in expired:
                 self._expire(gallery, expired[gallery], living, number, changes)
                 living = f"{living} and ({not_captured_before(expired[gallery])})"
-            self._bury(gallery, batch.gone.union(batch.crops), living, number, changes)
+            self._bury(gallery, batch.gone.union(batch.ids), living, number, changes)
         for collection, members in rows.items():
             if word(collection) not in galleries:
                 self._create(self._names.gallery(collection))

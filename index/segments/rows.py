@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from index.contract import Scalar
 from index.segments.words import FrozenWords, Values, frozen, merged
-
-UNKNOWN_TIME: Final = np.iinfo(np.int64).min
-"""What the time column holds for a crop without captured_at."""
 
 
 @dataclass(frozen=True, slots=True)

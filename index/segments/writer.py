@@ -16,8 +16,9 @@ from index.codecs.contract import Codec, CodecError
 from index.segments.description import ARRAYS, DESCRIPTION, FORMAT, VECTORS
 from index.segments.files import StorageError, atomic_folder, publish, sealed
 from index.segments.packed import write_arrays
-from index.segments.rows import UNKNOWN_TIME, Columns, SegmentRows, SegmentWords, in_id_order
+from index.segments.rows import Columns, SegmentRows, SegmentWords, in_id_order
 from index.segments.terms import FrozenAttributes
+from index.times import UNKNOWN_TIME
 
 _ROWS_AT_ONCE: Final = 1024
 CROPS_WORTH_SUMS: Final = 64

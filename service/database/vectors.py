@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from index.contract import UNIT_TOLERANCE
 
 STORED = np.dtype("<f2")
+_ROWS_AT_ONCE = 512
+"""Few enough that a block in float64 stays in a core's own cache."""
 
 
 def encode(embedding: NDArray[np.float32]) -> bytes:
@@ -50,11 +52,15 @@ def decode_many(stored: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArr
         The embeddings, divided by their lengths, shape (vectors, dimension), float32, and the lengths that they had,
         shape (vectors,). A length that is none of `are_unit` belongs to bytes that are no embedding.
     """
-    vectors = stored.astype(np.float64)
-    lengths: NDArray[np.float64] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        vectors /= lengths[:, np.newaxis]
-    return vectors.astype(np.float32), lengths
+    embeddings, lengths = np.empty(stored.shape, dtype=np.float32), np.empty(len(stored), dtype=np.float64)
+    for start in range(0, len(stored), _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        vectors = stored[some].astype(np.float64)
+        lengths[some] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            vectors /= lengths[some, np.newaxis]
+        embeddings[some] = vectors
+    return embeddings, lengths
 
 
 def are_unit(lengths: NDArray[np.float64]) -> NDArray[np.bool_]:

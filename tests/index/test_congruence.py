@@ -1,8 +1,11 @@
 """Random histories and filters: every backend must answer what a slow, obvious scan over a dict answers."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +19,8 @@ from support.indexes import Backend
 from support.oracle import Oracle, assert_answer
 from support.vectors import unit
 
-from index.contract import Filter, Scalar, Sighting, VectorIndex
+from index.codecs.halves import unit_of
+from index.contract import Filter, Scalar, Sighting, SightingColumns, VectorIndex
 from index.segmented import SegmentedIndex
 
 DIMENSION = 8
@@ -72,6 +76,20 @@ sightings = st.builds(
 )
 
 
+FORMS = ["one by one", "columns", "mixed", "halves"]
+
+
+def in_form(crops: list[Sighting], form: str) -> Iterator[Sighting | SightingColumns]:
+    """The same crops, one by one or as many as follow each other in columns."""
+    for number, (collection, following) in enumerate(groupby(crops, attrgetter("collection"))):
+        run = list(following)
+        if form == "one by one" or (form == "mixed" and number % 2):
+            yield from run
+        else:
+            columns = SightingColumns.of(collection, run, np.array([one.embedding for one in run]))
+            yield replace(columns, in_halves=form == "halves")
+
+
 def subsets(values: list[str], *extra: str) -> st.SearchStrategy[frozenset[str]]:
     return st.frozensets(st.sampled_from([*(one for one in values if one is not None), *extra]))
 
@@ -118,14 +136,16 @@ class Histories(RuleBasedStateMachine):
         upserts=st.lists(sightings, max_size=12),
         deletes=st.lists(st.sampled_from(IDS), max_size=6),
         step=st.integers(0, 3),
+        form=st.sampled_from(FORMS),
     )
-    def apply(self, upserts: list[Sighting], deletes: list[UUID], step: int) -> None:
+    def apply(self, upserts: list[Sighting], deletes: list[UUID], step: int, form: str) -> None:
         changed = {crop.id for crop in upserts}
-        self.change(upserts, [one for one in deletes if one not in changed], self.oracle.watermark + step)
+        deletes = [one for one in deletes if one not in changed]
+        self.change(upserts, deletes, self.oracle.watermark + step, form=form)
 
-    @rule(crops=st.lists(sightings, min_size=20, max_size=40))
-    def enroll_many(self, crops: list[Sighting]) -> None:
-        self.apply(crops, [], 1)
+    @rule(crops=st.lists(sightings, min_size=20, max_size=40), form=st.sampled_from(FORMS))
+    def enroll_many(self, crops: list[Sighting], form: str) -> None:
+        self.apply(crops, [], 1, form)
 
     @rule(
         collections=st.frozensets(st.sampled_from([*COLLECTIONS, "nowhere"])),
@@ -141,9 +161,12 @@ class Histories(RuleBasedStateMachine):
         deletes: list[UUID],
         watermark: int,
         expired: Mapping[str, datetime] | None = None,
+        form: str = FORMS[0],
     ) -> None:
+        if form == "halves":
+            upserts = [replace(one, embedding=unit_of(one.embedding[None].astype(np.float16))[0]) for one in upserts]
         self.oracle.apply(upserts, deletes, watermark, expired)
-        self.index.apply(iter(upserts), iter(deletes), watermark, expired)
+        self.index.apply(in_form(upserts, form), iter(deletes), watermark, expired)
 
     @precondition(lambda self: isinstance(self.index, SegmentedIndex))
     @rule(steps=st.integers(1, 6))

@@ -34,6 +34,7 @@ from service.database.engine import Database
 from service.database.vectors import decode, encode
 from service.errors import UnavailableError
 from service.follower_repository import FollowerRepository
+from service.follower_rows import PackedCrops
 from service.gallery.records import NewCrop
 
 Add = Callable[..., Awaitable[list[NewCrop]]]
@@ -382,7 +383,7 @@ async def test_a_load_that_is_cancelled_leaves_no_cursor_open(
     streams: list[Any] = []
     crops = FollowerRepository.crops
 
-    def noted(truth: FollowerRepository, batch: int) -> AsyncGenerator[list[bytes], None]:
+    def noted(truth: FollowerRepository, batch: int) -> AsyncGenerator[PackedCrops, None]:
         stream = crops(truth, batch)
         streams.append(stream)
         return stream

@@ -58,7 +58,12 @@ def held_by(follower: Follower, *collections: str) -> dict[UUID, Sighting]:
 async def truth_of(database: Database) -> dict[UUID, Sighting]:
     async with database.reading() as session:
         batches = FollowerRepository(session, MODEL_ID).crops(1000)
-        return {sighting.id: sighting async for rows in batches for sighting in sightings(rows, DIMENSION)}
+        return {
+            sighting.id: sighting
+            async for rows in batches
+            for columns in sightings(rows, DIMENSION)
+            for sighting in columns
+        }
 
 
 def holds(follower: Follower, crop_id: UUID) -> bool:

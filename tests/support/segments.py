@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from index.attributes import AttributeSets
 from index.columns import Vocabulary
 from index.contract import Sighting
-from index.segments.rows import UNKNOWN_TIME, Columns, SegmentRows, frozen_columns
+from index.segments.rows import Columns, SegmentRows, frozen_columns
 from index.segments.segment import Segment, open_segment
 from index.segments.snapshots import CollectionEntry, Identity, IndexSnapshot, SegmentEntry
 from index.segments.writer import write_segment
+from index.times import UNKNOWN_TIME
 from support.raw_codec import RawCodec
 
 CODECS = {"raw": RawCodec()}

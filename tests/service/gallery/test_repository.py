@@ -21,7 +21,6 @@ from service.database.engine import Database
 from service.database.tables import Change, Collection, Embedding
 from service.errors import InvalidValueError, UnavailableError
 from service.follower_repository import FollowerRepository
-from service.follower_rows import crop_id
 from service.gallery.change_lines import CHANGE_LOG_LOCK
 from service.gallery.records import NewCrop
 from service.gallery.repository import GalleryRepository
@@ -190,7 +189,7 @@ async def test_two_transactions_that_commit_out_of_order_lose_nothing(database: 
             async with database.reading() as session:
                 changes = await FollowerRepository(session, "model-1").changes_after(cursor, 100)
             if changes is not None:
-                seen += map(crop_id, changes.rows)
+                seen += [] if changes.crops is None else changes.crops.ids()
                 cursor = changes.last.sequence
             await asyncio.sleep(0.03)
     early = await asyncio.wait_for(quick, 5)
@@ -198,7 +197,7 @@ async def test_two_transactions_that_commit_out_of_order_lose_nothing(database: 
         changes = await FollowerRepository(session, "model-1").changes_after(cursor, 100)
         assert changes is not None
         order = (await session.scalars(select(Change.crop_id).order_by(Change.sequence))).all()
-    seen += map(crop_id, changes.rows)
+    seen += [] if changes.crops is None else changes.crops.ids()
     assert sorted(seen) == sorted([late.id, early.id])
     assert order == [late.id, early.id]
 
@@ -246,7 +245,7 @@ async def test_deleting_a_crop_deletes_its_embedding_and_keeps_its_lines(
     async with database.reading() as session:
         gallery = GalleryRepository(session)
         assert await gallery.get(crop.id) is None
-        assert await gallery.existing([crop.id, other.id]) == {other.id}
+        assert await gallery.with_image([crop.id, other.id]) == {other.id}
         assert (await session.scalars(select(Embedding.crop_id))).all() == [other.id]
         assert len((await session.scalars(select(Change).where(Change.crop_id == crop.id))).all()) == 2
 
