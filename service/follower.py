@@ -90,6 +90,20 @@ class Follower:
         return self._followed.head
 
     @property
+    def deleted_sequence(self) -> int:
+        """Number of the last change applied that deleted anything; 0 where there is no index."""
+        return self._followed.lend().index.deleted_at if self.loaded else 0
+
+    @property
+    def clean_sequence(self) -> int:
+        """Nothing that was deleted by this change is in the files of the index; 0 where there is no index."""
+        sequence = self.sequence  # first: what is applied meanwhile makes less of it clean, not more
+        if not self.loaded:
+            return 0
+        index = self._followed.lend().index
+        return sequence if index.purged_at >= index.deleted_at else max(0, min(sequence, index.purged_at))
+
+    @property
     def lag_s(self) -> float:
         """Seconds since the index was last known to hold everything committed; infinite before the first time."""
         return time.monotonic() - self._followed.level_at
@@ -106,6 +120,7 @@ class Follower:
             lag_changes=max(0, self.head - self.sequence),
             lag_s=self.lag_s,
             doubt=self._followed.doubt,
+            clean_sequence=self.clean_sequence,
             files_problem=self._followed.lend().index.problem if self.loaded else None,
             snapshot_sequence=self._snapshots.line.sequence,
             snapshot_age_s=_age(self._snapshots.made_at),
@@ -158,6 +173,8 @@ class Follower:
     async def close(self) -> None:
         """Stop following, make a last snapshot and let go of the index, once no search uses it any longer."""
         await self.stop()
+        if self._snapshots.purge_wanted:
+            await self._snapshots.work()
         if self.loaded and self._followed.lend().index.snapshot_wanted:
             await self._snapshots.work()
         await self._followed.close()

@@ -1,4 +1,4 @@
-"""What a follower does beside following, now and then: snapshots, and comparing the index with the database."""
+"""What a follower does beside following, now and then: snapshots, purges, and comparing the index with the database."""
 
 import logging
 import math
@@ -16,6 +16,11 @@ from service.lent_index import RetiredError
 from service.tasks import finished
 
 logger = logging.getLogger(__name__)
+
+PURGE_PAUSE = 2.0
+"""Pause after a purge, in lengths of the purge: however many deletions come, it takes a third of the time at most."""
+PURGE_RETRY_S = 10.0
+"""Pause after a purge that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Rhythm:
 
 
 class SnapshotDuty:
-    """Makes snapshots, and notes the line at which each stands.
+    """Makes snapshots and purges what was deleted from the files, and notes the line at which each snapshot stands.
 
     Attributes:
         line: Where the last one stands.
@@ -48,7 +53,7 @@ class SnapshotDuty:
         self._followed = followed
         self._store = store
         self._rhythm = rhythm
-        self._tried_at = -math.inf
+        self._tried_at = self._purge_from = -math.inf
         self._built: Rebuild | None = None
         self.line = ORIGIN
         self.made_at: float | None = None
@@ -60,33 +65,55 @@ class SnapshotDuty:
         if self._followed.rebuild is not self._built:
             self._built, self.line, self._tried_at = self._followed.rebuild, ORIGIN, -math.inf
         # found to be wrong in this moment, it is not lent, and not worth a snapshot
-        if not self._followed.whole or not self._followed.lend().index.snapshot_wanted:
+        if not self._followed.whole:
+            return False
+        if self.purge_wanted and time.monotonic() >= self._purge_from:
+            return True
+        if not self._followed.lend().index.snapshot_wanted:
             return False
         if time.monotonic() - self._tried_at >= self._rhythm.snapshot_s:
             return True
         behind = self._followed.line.sequence - self.line.sequence
         return self.problem is None and behind >= self._rhythm.snapshot_changes
 
+    @property
+    def purge_wanted(self) -> bool:
+        """Whether deleted crops may be in the files."""
+        if not self._followed.whole:
+            return False
+        index = self._followed.lend().index
+        return index.purged_at < index.deleted_at
+
     async def work(self) -> None:
-        """Make one, beside searches and following. Where it cannot be made, the index goes on without."""
-        self._tried_at = time.monotonic()
+        """Make one, beside searches and following. Where it cannot be made, the index goes on without.
+
+        Where anything was deleted, it is written out of the files; a snapshot is made only if that takes one.
+        """
+        began, purging = time.monotonic(), self.purge_wanted
         followed = self._followed
         if not followed.whole:  # found to be wrong since this was due
             return
+        if not purging:
+            self._tried_at = began
         lent = followed.lend()
         followed.passed = {followed.line.sequence: followed.line}  # it will stand here or at a later one
         try:
             # noted before as well: a process that ends in between leaves a snapshot that can be used
             await finished(self._store.stands, followed.line)
-            sequence = await finished(lent.ask, lambda index: index.snapshot())
-            if followed.is_lent(lent):
+            sequence = await finished(lent.ask, lambda index: index.purge() if purging else index.snapshot())
+            ended = time.monotonic()
+            if purging:
+                self._purge_from = ended + PURGE_PAUSE * (ended - began)
+            if sequence is not None and followed.is_lent(lent):
                 line = followed.passed[sequence]
                 await finished(self._store.stands, line)
-                self.line, self.made_at = line, time.monotonic()
-                self._note(None)
+                self.line, self.made_at, self._tried_at = line, ended, ended
+            self._note(None)
         except RetiredError:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the index goes on
+            if purging:
+                self._purge_from = time.monotonic() + PURGE_RETRY_S
             self._note(error)
 
     def _note(self, error: Exception | None) -> None:

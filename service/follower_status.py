@@ -59,6 +59,7 @@ class FollowerStatus:
         sequence: Change that the index has reached.
         lag_changes: Numbers of the change log between it and the newest when the log was last seen.
         lag_s: Seconds since the index was last known to hold everything committed; infinite before the first time.
+        clean_sequence: Nothing that was deleted by this change is in the index's files.
         doubt: Why there is no index to search, or the present one may not be used; None where all is well.
         files_problem: Why the index keeps its newest crops in memory instead of its files; None where it does not.
         snapshot_sequence: Change at which a restart would begin; 0 where it would build the index.
@@ -72,6 +73,7 @@ class FollowerStatus:
     sequence: int
     lag_changes: int
     lag_s: float
+    clean_sequence: int
     doubt: str | None
     files_problem: str | None
     snapshot_sequence: int

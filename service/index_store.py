@@ -30,8 +30,19 @@ class FollowedIndex(VectorIndex, Protocol):
     def snapshot_wanted(self) -> bool:
         """Whether there is anything that another snapshot would be good for."""
 
+    @property
+    def deleted_at(self) -> int:
+        """Watermark of the last batch by which anything was deleted."""
+
+    @property
+    def purged_at(self) -> int:
+        """What was deleted by this watermark is in no file any longer; -1 before the first `purge`."""
+
     def snapshot(self) -> int:
         """Make what it holds last; the watermark at which it did."""
+
+    def purge(self) -> int | None:
+        """Write what was deleted out of the files; the watermark of the snapshot made for it, if one was."""
 
     def set_codec(self, collection: str, name: str) -> None:
         """Choose how a collection's vectors are kept."""

@@ -18,6 +18,7 @@ _READINESS_EXAMPLE: JsonDict = {
         "sequence": 1207,
         "lag_changes": 0,
         "lag_s": 0.231,
+        "clean_sequence": 1207,
         "files_problem": None,
         "snapshot_sequence": 1180,
         "snapshot_age_s": 42.7,
@@ -91,6 +92,9 @@ class IndexView(BaseModel):
     sequence: int = Field(description="Change that the index has reached.")
     lag_changes: int = Field(description="Changes between it and the newest when the log was last seen.")
     lag_s: float = Field(description="Seconds since the index was last known to hold everything committed.")
+    clean_sequence: int = Field(
+        description="Nothing that was deleted by this change is in the files of this process's index any longer."
+    )
     files_problem: str | None = Field(
         None, description="Why the newest crops stay in memory and are not written to files; null: they are."
     )
