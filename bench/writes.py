@@ -17,12 +17,13 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Final
 
-from bench.galleries import BATCH, DAYS, EVERYTHING, MODEL, Gallery, crop_id, write_index
+from bench.galleries import BATCH, COLLECTION, DAYS, EVERYTHING, MODEL, Gallery, crop_id, write_index
 from bench.harness import Times, arguments, console, print_table, step, timed_ms, write_report
 from index.codecs import DEFAULT_CODEC
-from index.contract import Sighting
+from index.contract import SightingColumns
 from index.options import IndexOptions
 from index.segmented import SegmentedIndex
+from index.sightings import halves_of
 from service.database.vectors import STORED, decode_many
 
 SEARCHERS: Final = 2
@@ -49,17 +50,24 @@ class Phase:
     searches_per_s: float
 
 
-def new_crops(gallery: Gallery, first: int, count: int) -> list[list[Sighting]]:
-    """Batches of crops like those of the gallery's last day, under new ids, with vectors as the database gives them."""
-    last = range(len(gallery) - min(len(gallery) // DAYS, count), len(gallery))
+def new_crops(gallery: Gallery, first: int, count: int) -> list[SightingColumns]:
+    """Batches of crops like those of the gallery's last day, under new ids, as a follower makes them of the database's.
+
+    The vectors of batches that are alike are the same memory: an index copies what it takes.
+    """
+    day = min(len(gallery) // DAYS, count)
+    last = range(len(gallery) - day, len(gallery))
     vectors, _ = decode_many(gallery.vectors[last.start :].astype(STORED))
-    like = [replace(gallery.sighting(number), embedding=one) for number, one in zip(last, vectors, strict=True)]
-    numbers = range(first, first + count)
-    crops = [replace(one, id=crop_id(number)) for number, one in zip(numbers, cycle(like), strict=False)]
-    return [crops[start : start + BATCH] for start in range(0, count, BATCH)]
+    like = SightingColumns.of(COLLECTION, [gallery.sighting(number) for number in last], vectors)
+    batches = [like[start : start + BATCH] for start in range(0, day, BATCH)]
+    made: list[SightingColumns] = []
+    for number, one in zip(range(first, first + count, BATCH), cycle(batches), strict=False):
+        high, low = halves_of([crop_id(number + row).int for row in range(len(one))])
+        made.append(replace(one, id_high=high, id_low=low, in_halves=True))
+    return made
 
 
-def write(index: SegmentedIndex, batches: Iterator[list[Sighting]], seconds: float, pace: float) -> float:
+def write(index: SegmentedIndex, batches: Iterator[SightingColumns], seconds: float, pace: float) -> float:
     """Apply batches for some time, no faster than a pace; the upserts a second that were reached.
 
     Raises:
@@ -73,7 +81,7 @@ def write(index: SegmentedIndex, batches: Iterator[list[Sighting]], seconds: flo
         batch = next(batches, None)
         if batch is None:
             raise RuntimeError("the crops made ahead did not last: raise --fastest")
-        index.apply(batch, (), index.watermark + 1)
+        index.apply([batch], (), index.watermark + 1)
         written += len(batch)
     return written / (time.perf_counter() - began)
 
