@@ -19,8 +19,11 @@ def upgrade() -> None:
         sa.Column("slope", sa.Double(), nullable=False),
         sa.Column("match_score", sa.Double(), nullable=False),
         sa.Column("possible_score", sa.Double(), nullable=False),
-        sa.Column("positives", sa.Integer(), nullable=False),
-        sa.Column("negatives", sa.Integer(), nullable=False),
+        sa.Column("false_match_rate", sa.Double(), nullable=False),
+        sa.Column("false_non_match_rate", sa.Double(), nullable=False),
+        sa.Column("same_pairs", sa.Integer(), nullable=False),
+        sa.Column("different_pairs", sa.Integer(), nullable=False),
+        sa.Column("vehicles", sa.Integer(), nullable=False),
         sa.Column("measured", postgresql.JSONB(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("created_by", sa.Text(collation="C"), nullable=True),
@@ -68,6 +71,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("judgements_pkey")),
     )
     op.create_index("judgements_by_collection", "judgements", ["collection_id", "id"])
+    op.create_index("judgements_by_crop", "judgements", ["crop_id"])
+    op.create_index("judgements_by_query_crop", "judgements", ["query_crop_id"])
     op.add_column("crops", sa.Column("has_image", sa.Boolean(), server_default=sa.true(), nullable=False))
     op.add_column("crops", sa.Column("vehicle_confirmed", sa.Boolean(), server_default=sa.false(), nullable=False))
 

@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("watch_id", "crop_id", name=op.f("watch_hits_watch_id_crop_id_key")),
     )
     op.create_index("watch_hits_by_watch", "watch_hits", ["watch_id", "id"])
+    op.create_index("watch_hits_by_crop", "watch_hits", ["crop_id"])
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -70,6 +71,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("deliveries_pkey")),
     )
     op.create_index("deliveries_by_watch", "deliveries", ["watch_id", "id"])
+    op.create_index("deliveries_by_hit", "deliveries", ["hit_id"])
     op.create_index("deliveries_due", "deliveries", ["next_attempt_at"], postgresql_where=sa.text("state = 'pending'"))
 
 

@@ -33,6 +33,8 @@ class Judgement(Base):
     __table_args__ = (
         CheckConstraint("score BETWEEN -1 AND 1", name="score"),
         Index("judgements_by_collection", "collection_id", "id"),
+        Index("judgements_by_crop", "crop_id"),
+        Index("judgements_by_query_crop", "query_crop_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -47,7 +49,11 @@ class Judgement(Base):
 
 
 class Calibration(Base):
-    """What scores of a collection and model mean: p(same | score) = 1 / (1 + exp(-(intercept + slope * score)))."""
+    """What scores of a collection and model mean.
+
+    intercept + slope * score is the natural logarithm of how much oftener pairs of one vehicle have a score than pairs
+    of two. `measured` holds what cross-validation found.
+    """
 
     __tablename__ = "calibrations"
     __table_args__ = (CheckConstraint("possible_score <= match_score", name="order"),)
@@ -58,8 +64,11 @@ class Calibration(Base):
     slope: Mapped[float]
     match_score: Mapped[float]
     possible_score: Mapped[float]
-    positives: Mapped[int]
-    negatives: Mapped[int]
+    false_match_rate: Mapped[float]
+    false_non_match_rate: Mapped[float]
+    same_pairs: Mapped[int]
+    different_pairs: Mapped[int]
+    vehicles: Mapped[int]
     measured: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     created_by: Mapped[str | None]

@@ -38,7 +38,11 @@ class WatchHit(Base):
     """A crop that a watch found; goes with the crop."""
 
     __tablename__ = "watch_hits"
-    __table_args__ = (UniqueConstraint("watch_id", "crop_id"), Index("watch_hits_by_watch", "watch_id", "id"))
+    __table_args__ = (
+        UniqueConstraint("watch_id", "crop_id"),
+        Index("watch_hits_by_watch", "watch_id", "id"),
+        Index("watch_hits_by_crop", "crop_id"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     watch_id: Mapped[UUID] = mapped_column(ForeignKey("watches.id", ondelete="CASCADE"))
@@ -56,6 +60,7 @@ class Delivery(Base):
         CheckConstraint("state IN ('pending', 'delivered', 'dead')", name="state"),
         Index("deliveries_due", "next_attempt_at", postgresql_where="state = 'pending'"),
         Index("deliveries_by_watch", "watch_id", "id"),
+        Index("deliveries_by_hit", "hit_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
