@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 import service
 from service.cameras.endpoints import router as cameras_router
+from service.collections.endpoints import router as collections_router
 from service.console import router as console_router
 from service.exposure import ForeignRequestMiddleware, is_guarded
 from service.gallery.endpoints import router as gallery_router
@@ -28,6 +29,10 @@ X-Request-Id. Lists are paged: give `next_cursor` as `cursor` for the next page.
 _TAGS = [
     {"name": "gallery", "description": "The enrolled vehicle crops."},
     {"name": "search", "description": "Where else was this vehicle seen."},
+    {
+        "name": "collections",
+        "description": "Galleries that are searched on their own, and what each keeps and refuses.",
+    },
     {"name": "cameras", "description": "Where the crops come from."},
     {"name": "operation", "description": "Is the service alive and ready."},
 ]
@@ -66,7 +71,15 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     install_problem_handlers(app)
-    for router in (gallery_router, search_router, cameras_router, timeline_router, ops_router, console_router):
+    for router in (
+        gallery_router,
+        search_router,
+        collections_router,
+        cameras_router,
+        timeline_router,
+        ops_router,
+        console_router,
+    ):
         app.include_router(router)
     install_openapi(app)
     return app

@@ -58,6 +58,12 @@ class NotFoundError(ServiceError):
     status, code, title = 404, "not_found", "Not found"
 
 
+class NoImageError(NotFoundError):
+    """The crop is there and its picture is not: the collection keeps none."""
+
+    code, title = "no_image", "No picture is kept"
+
+
 class ConflictError(ServiceError):
     """The request contradicts what is stored."""
 
@@ -110,6 +116,12 @@ class UndecodableImageError(InvalidValueError):
     """The type is known but the picture cannot be decoded, or shows too little."""
 
     code, title = "undecodable_image", "Image cannot be decoded"
+
+
+class BelowQualityFloorError(InvalidValueError):
+    """A picture shows less than the collection demands."""
+
+    code, title = "below_quality_floor", "Picture below the collection's quality floor"
 
 
 class OverloadedError(ServiceError):

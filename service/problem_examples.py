@@ -5,11 +5,13 @@ from typing import Any
 
 from service.errors import (
     AllRejectedError,
+    ConflictError,
     ExternalIdConflictError,
     ForbiddenError,
     IndexBehindError,
     MalformedRequestError,
     ModelMismatchError,
+    NoImageError,
     NotFoundError,
     OverloadedError,
     RateLimitedError,
@@ -34,6 +36,8 @@ _OCCURRENCES: tuple[ServiceError, ...] = (
     UnauthorizedError("Send a key in the header X-API-Key; an operator makes one with clip-senet keys create."),
     ForbiddenError("This key may not use the collection 'harbour'."),
     NotFoundError("There is no collection 'harbour'; a collection appears at its first enrolment."),
+    NoImageError("The picture of crop 019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071 is not kept, only what was made of it."),
+    ConflictError("There is a collection 'harbour' already; PATCH /collections/harbour changes it."),
     ExternalIdConflictError("Every external id is taken by another image.", errors=[_TAKEN]),
     ModelMismatchError(
         "The collection 'default' belongs to model starter-91c7e0d2ab54-5d1e77f0, the one loaded is "

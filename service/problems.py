@@ -134,6 +134,8 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
+    if any(entry["type"] == "json_invalid" for entry in error.errors()):
+        return service_error_response(request.scope, MalformedRequestError("The body is not JSON."))
     entries = [validation_entry(entry) for entry in error.errors()]
     detail = "; ".join(entry["detail"] for entry in entries[:3]) + (" ..." if len(entries) > 3 else "")  # noqa: PLR2004
     return service_error_response(request.scope, InvalidValueError(detail, errors=entries))

@@ -46,6 +46,22 @@ def plain_text(text: str) -> str:
     return text
 
 
+def _storable(text: str) -> str:
+    """Text of several lines.
+
+    Raises:
+        ValueError: As `plain_text`, but for line breaks and tabs.
+    """
+    plain_text(text.translate({ord(character): " " for character in "\r\n\t"}))
+    return text
+
+
+def _without_slash(name: str) -> str:
+    if "/" in name or name in (".", ".."):
+        raise ValueError("must not hold a slash or be . or .., as it is part of addresses")
+    return name
+
+
 def _indexable(name: str) -> str:
     if len(name.encode()) > MAX_NAME_BYTES:
         raise ValueError(f"may have {MAX_NAME_BYTES} bytes of UTF-8 at most")
@@ -139,6 +155,12 @@ def _check_scalar(value: Any) -> None:  # noqa: ANN401
 
 Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(plain_text), AfterValidator(_indexable)]
 """A camera, session, track, vehicle, external id or collection."""
+
+CollectionName = Annotated[Name, AfterValidator(_without_slash)]
+"""What a collection may be called."""
+
+Notes = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_storable)]
+"""What people write down: several lines, tabs."""
 
 Time = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 """An aware time, in UTC."""

@@ -1,6 +1,6 @@
-"""Pictures that no row names: removed where they arise; what a crash or a failing disk leaves, at the next start.
+"""Pictures that no row claims: removed where they arise; what a crash or a failing disk leaves, at the next start.
 
-Enrolment stores the picture before it commits the row, deletion commits before it removes the picture. So a crash can
+A row of a collection that keeps no pictures claims none. Enrolment stores the picture before it commits the row, deletion commits before it removes the picture. So a crash can
 leave a picture without a row, never a row without a picture.
 """
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 async def sweep_orphans(store: CropStore, database: Database, age_s: float) -> int:
-    """Remove the pictures without a row that are old enough not to belong to an enrolment under way.
+    """Remove the pictures that no row claims and that are old enough not to belong to an enrolment under way.
 
     Args:
         store: The pictures.
@@ -37,7 +37,7 @@ async def sweep_orphans(store: CropStore, database: Database, age_s: float) -> i
     removed = 0
     async for ids in store.ids_older_than(age_s):
         async with database.reading() as session:
-            orphans = set(ids) - await GalleryRepository(session).existing(ids)
+            orphans = set(ids) - await GalleryRepository(session).with_image(ids)
         for crop_id in orphans:
             await store.delete(crop_id)
         removed += len(orphans)

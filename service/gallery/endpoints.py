@@ -13,15 +13,17 @@ from service.errors import (
     InvalidValueError,
     MalformedRequestError,
     ModelMismatchError,
+    NoImageError,
     NotFoundError,
     OverloadedError,
     TooLargeError,
     UnavailableError,
 )
 from service.forms import MULTIPART_FORM
-from service.gallery.enrolment import Enrolment, fields_of
+from service.gallery.enrolment import Enrolment
+from service.gallery.form_fields import fields_of
 from service.gallery.schemas import CropPage, CropView, EnrolmentAnswer, EnrolmentForm
-from service.gallery.service import crop_by_id, crop_jpeg, delete_crop, page_of_crops
+from service.gallery.service import crop_by_id, crop_jpeg, crop_with_image, delete_crop, page_of_crops
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.selection import Selection
@@ -116,7 +118,7 @@ async def remove_crop(runtime: CurrentRuntime, caller: Deleter, crop_id: CropId)
     operation_id="get_crop_image",
     summary="Get a crop's picture",
     response_class=Response,
-    responses=problems(NotFoundError, InvalidValueError, OverloadedError, UnavailableError)
+    responses=problems(NotFoundError, NoImageError, InvalidValueError, OverloadedError, UnavailableError)
     | {
         200: {
             "description": "The picture.",
@@ -140,7 +142,7 @@ async def get_crop_image(
     if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
     """The picture as JPEG: upright, re-encoded, without the metadata of the upload."""
-    crop = await crop_by_id(runtime, caller, crop_id)
+    crop = await crop_with_image(runtime, caller, crop_id)
     etag = f'"{crop.image_sha256.hex()[:32]}-{size or "full"}"'
     # The browser keeps it but asks each time, so that a deleted picture is not shown from its cache.
     headers = {"Cache-Control": "private, no-cache", "ETag": etag, "Content-Disposition": "inline"}

@@ -5,7 +5,6 @@ answer. A process killed in between leaves at most files without rows, which the
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,27 +26,23 @@ from service.disconnect import unless_gone
 from service.embedding import Lane
 from service.embedding.prepare import PreparedCrop
 from service.errors import (
-    AllRejectedError,
+    BelowQualityFloorError,
     ExternalIdConflictError,
     InvalidValueError,
     ServiceError,
     UnavailableError,
 )
+from service.gallery.outcomes import Outcomes
 from service.gallery.records import NewCrop
 from service.gallery.repository import GalleryRepository
 from service.gallery.schemas import (
     CropFields,
-    EnrolledItem,
     EnrolmentAnswer,
-    EnrolmentForm,
     latest_time,
 )
-from service.problems import invalid_field, validation_entry
+from service.imaging import QualityLimits, quality_problems
+from service.problems import validation_entry
 from service.runtime import Runtime
-from service.values import read_json
-
-_COMMON_TEXTS = ("camera_id", "captured_at", "session_id", "track_id", "vehicle_id", "external_id")
-_COMMON_JSON = ("attributes", "bbox")
 
 
 @dataclass(slots=True)
@@ -73,9 +68,9 @@ class Enrolment:
     def __init__(self, runtime: Runtime, collection: str, count: int) -> None:
         self._runtime = runtime
         self._collection = collection
-        self._outcomes: list[EnrolledItem | None] = [None] * count
-        self._repeats: dict[int, int] = {}
-        """Index of an image that repeats another of the same request, and of that other."""
+        self._floor = QualityLimits()
+        self._keep_images = True
+        self._outcomes = Outcomes(count)
 
     async def run(self, request: Request, uploads: Sequence[UploadFile], fields: Sequence[Any]) -> EnrolmentAnswer:
         """Enroll the images.
@@ -92,19 +87,25 @@ class Enrolment:
             OverloadedError: Too much is waiting for the model.
             UnavailableError: Database, crop store or model do not answer; nothing was enrolled.
         """
-        await self._refuse_other_model()
+        await self._read_collection()
         with self._runtime.queue.admit(Lane.ENROLMENT, len(uploads)):
             drafts = await unless_gone(request, self._embedded_drafts(uploads, fields))
         if not drafts:
-            self._raise_if_all_rejected()
+            self._outcomes.raise_if_all_rejected()
         sequence = await self._commit(drafts)
-        self._raise_if_all_rejected()
-        return EnrolmentAnswer(items=self._items(), sequence=sequence, model_id=self._runtime.embedder.model_id)
+        self._outcomes.raise_if_all_rejected()
+        return EnrolmentAnswer(
+            items=self._outcomes.items(), sequence=sequence, model_id=self._runtime.embedder.model_id
+        )
 
-    async def _refuse_other_model(self) -> None:
-        """Before any work, and where nothing would be inserted as well: a duplicate has no vector of this model."""
+    async def _read_collection(self) -> None:
+        """What it demands. Before any work another model is refused; a duplicate has no vector of this one either."""
+        model_id = self._runtime.embedder.model_id
         async with self._runtime.database.reading() as session:
-            await CollectionRepository(session).collection_of_model(self._collection, self._runtime.embedder.model_id)
+            found = await CollectionRepository(session).collection_of_model(self._collection, model_id)
+        if found is not None:
+            self._floor = QualityLimits(**found.quality_floor)
+            self._keep_images = found.keep_images
 
     async def _embedded_drafts(self, uploads: Sequence[UploadFile], fields: Sequence[Any]) -> list[_Draft]:
         context = latest_time(self._runtime.settings.clock_skew_s)
@@ -113,7 +114,7 @@ class Enrolment:
             *(self._draft(index, ids[index], upload, fields[index], context) for index, upload in enumerate(uploads))
         )
         drafts = self._without_repeats([draft for draft in read if draft is not None])
-        drafts = await self._without_known(drafts)
+        drafts = self._above_floor(await self._without_known(drafts))
         return await self._embed(drafts)
 
     async def _draft(
@@ -125,17 +126,17 @@ class Enrolment:
         context: dict[str, Any],
     ) -> _Draft | None:
         if not isinstance(fields, dict):
-            self._reject(index, InvalidValueError.code, "items: the entry must be a JSON object")
+            self._outcomes.rejected(index, InvalidValueError.code, "items: the entry must be a JSON object")
             return None
         try:
             checked = CropFields.model_validate(fields, context=context)
             crop = await self._runtime.preparer.prepare(upload)
         except ValidationError as error:
             reason = "; ".join(validation_entry(entry)["detail"] for entry in error.errors())
-            self._reject(index, InvalidValueError.code, reason)
+            self._outcomes.rejected(index, InvalidValueError.code, reason)
             return None
         except ServiceError as error:
-            self._reject(index, error.code, error.detail)
+            self._outcomes.rejected(index, error.code, error.detail)
             return None
         return _Draft(index, checked, crop, crop_id)
 
@@ -149,9 +150,9 @@ class Enrolment:
             if earlier is draft:
                 kept.append(draft)
             elif earlier.crop.sha256 == draft.crop.sha256:
-                self._repeats[draft.index] = earlier.index
+                self._outcomes.repeated(draft.index, earlier.index)
             else:
-                self._reject_conflict(draft)
+                self._outcomes.conflicting(draft.index)
         return kept
 
     async def _without_known(self, drafts: list[_Draft]) -> list[_Draft]:
@@ -168,6 +169,17 @@ class Enrolment:
             known = await repository.by_external_ids(collection.id, _external_ids(drafts))
         return [draft for draft in drafts if not self._settle_known(draft, known)]
 
+    def _above_floor(self, drafts: list[_Draft]) -> list[_Draft]:
+        """Reject what shows less than the collection demands; what it has already, it had before it demanded that."""
+        kept = []
+        for draft in drafts:
+            if problems := quality_problems(draft.crop.quality, self._floor):
+                reason = " ".join(problem.detail for problem in problems)
+                self._outcomes.rejected(draft.index, BelowQualityFloorError.code, reason)
+            else:
+                kept.append(draft)
+        return kept
+
     async def _embed(self, drafts: list[_Draft]) -> list[_Draft]:
         if not drafts:
             return []
@@ -177,7 +189,9 @@ class Enrolment:
         embedded = []
         for draft, result in zip(drafts, results, strict=True):
             if isinstance(result, Exception):
-                self._reject(draft.index, "embedding_failed", "The model gave no embedding for this picture.")
+                self._outcomes.rejected(
+                    draft.index, "embedding_failed", "The model gave no embedding for this picture."
+                )
             else:
                 draft.embedding = result
                 embedded.append(draft)
@@ -189,7 +203,8 @@ class Enrolment:
         committing = False
         inserted: set[UUID] = set()
         try:
-            await _all_or_error(self._runtime.store.put(draft.id, draft.crop.data) for draft in drafts)
+            if self._keep_images:
+                await _all_or_error(self._runtime.store.put(draft.id, draft.crop.data) for draft in drafts)
             async with self._runtime.database.transaction() as session:
                 inserted, sequence = await self._insert(session, drafts)
                 committing = True
@@ -200,7 +215,7 @@ class Enrolment:
                 await asyncio.shield(remove_orphans(self._runtime.store, ids))
             raise
         self._runtime.follower.note_commit(sequence)
-        await remove_orphans(self._runtime.store, ids - inserted)
+        await remove_orphans(self._runtime.store, ids if not self._keep_images else ids - inserted)
         return sequence
 
     async def _insert(self, session: Session, drafts: list[_Draft]) -> tuple[set[UUID], int]:
@@ -209,8 +224,12 @@ class Enrolment:
             return set(), await repository.head()
         model_id = self._runtime.embedder.model_id
         collection = await CollectionRepository(session).ensure_collection(self._collection, model_id)
+        # Pictures that were stored a moment ago, before somebody decided against it, are removed after the commit.
+        self._keep_images = self._keep_images and collection.keep_images
         made = await cameras.ensure(collection.id, {draft.fields.camera_id for draft in drafts})
-        inserted = await repository.add([_new_crop(draft, collection.id, model_id) for draft in drafts])
+        inserted = await repository.add(
+            [_new_crop(draft, collection.id, model_id, has_image=self._keep_images) for draft in drafts]
+        )
         # A camera appears at its first crop, so not where that lost a race for its external id.
         used = {draft.fields.camera_id for draft in drafts if draft.id in inserted}
         await cameras.remove_unused(collection.id, made - used)
@@ -218,12 +237,12 @@ class Enrolment:
         taken = await repository.by_external_ids(collection.id, _external_ids(lost))
         for draft in lost:
             if not self._settle_known(draft, taken):
-                self._reject(
+                self._outcomes.rejected(
                     draft.index, ExternalIdConflictError.code, "external_id: was in use a moment ago; try again"
                 )
         for draft in drafts:
             if draft.id in inserted:
-                self._outcomes[draft.index] = EnrolledItem(index=draft.index, status="enrolled", id=draft.id)
+                self._outcomes.enrolled(draft.index, draft.id)
         return inserted, await repository.log_changes(collection.id, inserted, deleted=False)
 
     def _settle_known(self, draft: _Draft, known: Mapping[str, Crop]) -> bool:
@@ -232,44 +251,10 @@ class Enrolment:
         if crop is None:
             return False
         if crop.image_sha256 == draft.crop.sha256:
-            self._outcomes[draft.index] = EnrolledItem(index=draft.index, status="duplicate", id=crop.id)
+            self._outcomes.duplicate(draft.index, crop.id)
         else:
-            self._reject_conflict(draft)
+            self._outcomes.conflicting(draft.index)
         return True
-
-    def _reject(self, index: int, code: str, reason: str) -> None:
-        self._outcomes[index] = EnrolledItem(index=index, status="rejected", reason=reason, code=code)
-
-    def _reject_conflict(self, draft: _Draft) -> None:
-        self._reject(draft.index, ExternalIdConflictError.code, "external_id: is taken by another image")
-
-    def _items(self) -> list[EnrolledItem]:
-        """What became of every image, once all are settled; one that repeats another shares the other's fate."""
-        return [
-            self._repeated(index) if index in self._repeats else self._settled(index)
-            for index in range(len(self._outcomes))
-        ]
-
-    def _settled(self, index: int) -> EnrolledItem:
-        outcome = self._outcomes[index]
-        assert outcome is not None  # noqa: S101 - every image that is no repeat has been settled
-        return outcome
-
-    def _repeated(self, index: int) -> EnrolledItem:
-        earlier = self._settled(self._repeats[index])
-        status = "rejected" if earlier.status == "rejected" else "duplicate"
-        return earlier.model_copy(update={"index": index, "status": status})
-
-    def _raise_if_all_rejected(self) -> None:
-        items = self._items()
-        if any(item.status != "rejected" for item in items):
-            return
-        errors = [{"index": item.index, "code": item.code, "detail": item.reason} for item in items]
-        codes = Counter(item.code for item in items)
-        if set(codes) == {ExternalIdConflictError.code}:
-            raise ExternalIdConflictError("Every external id is taken by another image.", errors=errors)
-        counts = ", ".join(f"{code} ({count})" for code, count in codes.items())
-        raise AllRejectedError(f"No image could be enrolled: {counts}.", errors=errors)
 
 
 async def _all_or_error(work: Iterable[Awaitable[None]]) -> None:
@@ -279,28 +264,7 @@ async def _all_or_error(work: Iterable[Awaitable[None]]) -> None:
             raise result
 
 
-def fields_of(form: EnrolmentForm) -> list[Any]:
-    """What the form says about each image, unchecked: the common fields, overridden by the image's own in `items`.
-
-    Raises:
-        MalformedRequestError: A JSON field is not JSON.
-        InvalidValueError: `items` is not a list of one object for each image.
-    """
-    common = {name: value for name in _COMMON_TEXTS if (value := getattr(form, name)) is not None}
-    common |= {name: read_json(text, name) for name in _COMMON_JSON if (text := getattr(form, name)) is not None}
-    items = [None] * len(form.images) if form.items is None else read_json(form.items, "items")
-    if not isinstance(items, list) or len(items) != len(form.images):
-        raise invalid_field("items", f"must be a JSON list with one object for each of the {len(form.images)} images")
-    return [_merged(common, item) for item in items]
-
-
-def _merged(common: dict[str, Any], own: Any) -> Any:  # noqa: ANN401 - unchecked JSON
-    if own is None:
-        return common
-    return common | own if isinstance(own, dict) else own
-
-
-def _new_crop(draft: _Draft, collection_id: UUID, model_id: str) -> NewCrop:
+def _new_crop(draft: _Draft, collection_id: UUID, model_id: str, *, has_image: bool) -> NewCrop:
     assert draft.embedding is not None  # noqa: S101 - only embedded drafts get here
     return NewCrop(
         id=draft.id,
@@ -311,6 +275,7 @@ def _new_crop(draft: _Draft, collection_id: UUID, model_id: str) -> NewCrop:
         height=draft.crop.quality.height,
         model_id=model_id,
         embedding=draft.embedding,
+        has_image=has_image,
         **dict(draft.fields),
     )
 

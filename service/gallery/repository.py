@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Row, Select, delete, select
+from sqlalchemy import ColumnElement, CursorResult, Row, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from index.contract import Filter
@@ -97,9 +97,29 @@ class GalleryRepository(ChangeLines):
         rows = await self._session.execute(_records().where(Crop.id.in_(list(crop_ids))))
         return {record.id: record for record in map(_record, rows)}
 
-    async def existing(self, crop_ids: Iterable[UUID]) -> set[UUID]:
-        """Which of these ids have a row."""
-        return set(await self._session.scalars(select(Crop.id).where(Crop.id.in_(list(crop_ids)))))
+    async def with_image(self, crop_ids: Iterable[UUID]) -> set[UUID]:
+        """Which of these ids have a row that says that their picture is kept."""
+        wanted = select(Crop.id).where(Crop.id.in_(list(crop_ids)), Crop.has_image)
+        return set(await self._session.scalars(wanted))
+
+    async def count_images(self, collection_id: UUID) -> int:
+        """Crops of a collection that have their picture."""
+        images = select(func.count()).where(Crop.collection_id == collection_id, Crop.has_image)
+        return await self._session.scalar(images) or 0
+
+    async def ids_with_image(self, collection_id: UUID, limit: int, after: UUID | None) -> list[UUID]:
+        """The next crops of a collection that have their picture, oldest first."""
+        wanted = select(Crop.id).where(Crop.collection_id == collection_id, Crop.has_image)
+        if after is not None:
+            wanted = wanted.where(Crop.id > after)
+        return list(await self._session.scalars(wanted.order_by(Crop.id).limit(limit)))
+
+    async def forget_images(self, crop_ids: Iterable[UUID]) -> None:
+        """Note that these crops have no picture. No index knows of pictures, so there is nothing to log."""
+        await self._session.execute(
+            update(Crop).where(Crop.id.in_(list(crop_ids))).values(has_image=False),
+            execution_options={"synchronize_session": False},
+        )
 
     async def installation(self) -> UUID:
         """Identity of this database; it stays the same when the database is moved or restored."""

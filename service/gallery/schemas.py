@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic.config import JsonDict
 
 from index.contract import Scalar
-from service.values import Attributes, BoundingBox, Name, Time
+from service.values import Attributes, BoundingBox, CollectionName, Name, Time
 
 MAX_IMAGES = 64
 DEFAULT_COLLECTION = "default"
@@ -30,6 +30,8 @@ CROP_EXAMPLE: JsonDict = {
     "width": 220,
     "height": 160,
     "created_at": "2026-11-23T08:30:02.417000Z",
+    "has_image": True,
+    "vehicle_confirmed": False,
 }
 _ENROLMENT_EXAMPLE: JsonDict = {
     "items": [
@@ -96,7 +98,7 @@ class EnrolmentForm(BaseModel):
         description="JSON list aligned with the images, an object (or null) for each, with any of the fields below.",
         examples=['[{"camera_id": "gate-north", "track_id": "17"}, {"camera_id": "gate-south"}]'],
     )
-    collection: Name = Field(
+    collection: CollectionName = Field(
         DEFAULT_COLLECTION, description="The collection to enroll in; appears at its first enrolment."
     )
     camera_id: str | None = Field(None, description="The camera that saw the vehicle; required here or in `items`.")
@@ -164,6 +166,8 @@ class CropView(BaseModel):
     width: int
     height: int
     created_at: datetime
+    has_image: bool = Field(description="Whether its picture is kept; where not, only what was made of it is.")
+    vehicle_confirmed: bool = Field(description="Whether a person has confirmed vehicle_id.")
 
 
 class CropPage(BaseModel):

@@ -6,7 +6,7 @@ from index.contract import Filter
 from service.access import Caller
 from service.collections.repository import CollectionRepository
 from service.crops.sweep import remove_orphans
-from service.errors import NotFoundError
+from service.errors import NoImageError, NotFoundError
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
 from service.imaging import render_jpeg
@@ -50,6 +50,19 @@ async def crop_by_id(runtime: Runtime, caller: Caller, crop_id: UUID) -> CropRec
         record = await GalleryRepository(session).get(crop_id)
     if record is None or not caller.sees(record.collection):
         raise _no_crop(crop_id)
+    return record
+
+
+async def crop_with_image(runtime: Runtime, caller: Caller, crop_id: UUID) -> CropRecord:
+    """One crop whose picture is kept.
+
+    Raises:
+        NotFoundError: There is none of that id that the caller sees.
+        NoImageError: There is, without a picture.
+    """
+    record = await crop_by_id(runtime, caller, crop_id)
+    if not record.has_image:
+        raise NoImageError(f"The picture of crop {crop_id} is not kept, only what was made of it.")
     return record
 
 

@@ -10,7 +10,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from service.collections.repository import MODEL_SWITCH_LOCK
 from service.database.tables import Collection, Crop, Embedding
 from service.database.vectors import decode, encode
 from service.errors import InvalidValueError
@@ -84,10 +83,6 @@ class ProjectionRepository:
         """Crops of the collection that have no vector of the model."""
         crops = select(func.count()).select_from(Crop).where(*self._in_collection(), ~_has_vector(model_id))
         return await self._session.scalar(crops) or 0
-
-    async def hold_enrolments(self) -> None:
-        """Wait for the enrolments under way and let none begin until the end of the transaction."""
-        await self._session.execute(select(func.pg_advisory_xact_lock(MODEL_SWITCH_LOCK)))
 
     async def switch(self, model_id: str) -> None:
         """Make the collection one of another model."""

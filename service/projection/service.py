@@ -131,7 +131,7 @@ async def _finish(session: Session, name: str, projection: Projection, advance: 
     """Make what is left, whatever its id, and name the new model. The first lock shuts out every enrolment."""
     collection = await _collection(session, name)
     repository = ProjectionRepository(session, collection.id)
-    await repository.hold_enrolments()
+    await CollectionRepository(session).hold_enrolments()
     await session.refresh(collection)
     if collection.model_id == projection.model_id:  # another process was faster
         return

@@ -18,6 +18,11 @@ GUARDED = {
     "search_by_crop": ("post", "/search/crop", {200, 400, 404, 409, 422, 503}),
     "search_by_embedding": ("post", "/search/embedding", {200, 400, 404, 409, 422, 503}),
     "get_timeline": ("get", "/timeline", {200, 400, 404, 422, 503}),
+    "create_collection": ("post", "/collections", {201, 400, 409, 422, 503}),
+    "list_collections": ("get", "/collections", {200, 422, 503}),
+    "get_collection": ("get", "/collections/{name}", {200, 404, 422, 503}),
+    "update_collection": ("patch", "/collections/{name}", {200, 400, 404, 422, 503}),
+    "delete_collection": ("delete", "/collections/{name}", {204, 404, 409, 422, 503}),
     "list_cameras": ("get", "/cameras", {200, 404, 422, 503}),
 }
 """Operations that ask for a key, so that they may also answer 401, 403 and 429."""

@@ -49,10 +49,13 @@ CODES = {
         for status, codes in ((400, {"malformed_request"}), (409, {"index_behind", "model_mismatch"}))
     },
     ("list_gallery", 400): {"malformed_request"},
+    ("get_crop_image", 404): {"no_image", "not_found"},
     ("get_timeline", 400): {"malformed_request"},
     **{(name, 429): {"overloaded", "rate_limited"} for name in ("enroll_crops", "get_crop_image", "search_by_image")},
 }
 CODES_ANYWHERE = {
+    400: {"malformed_request"},
+    409: {"conflict"},
     401: {"unauthorized"},
     403: {"forbidden"},
     404: {"not_found"},
@@ -64,6 +67,7 @@ CODES_ANYWHERE = {
 
 def test_all_routes_are_looked_at() -> None:
     assert {operation for operation, _ in ANSWERS} - {operation for operation, _ in SUCCESSES} == {
+        "delete_collection",
         "delete_crop",
         "get_crop_image",
     }

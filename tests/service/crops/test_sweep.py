@@ -1,4 +1,4 @@
-"""The sweep: pictures without a row go, everything else stays."""
+"""The sweep: pictures that no row claims go, everything else stays."""
 
 import os
 import time
@@ -25,15 +25,17 @@ def _age_all(folder: Path, seconds: float) -> None:
 async def test_only_old_pictures_without_a_row_go(database: Database, tmp_path: Path, enrol: Enrol) -> None:
     store, orphan, young = FileCropStore(tmp_path), uuid7(), uuid7()
     (enrolled,) = await enrol(database, count=1)
-    for crop_id in (enrolled.id, orphan):
+    (imageless,) = await enrol(database, count=1, has_image=False)
+    for crop_id in (enrolled.id, imageless.id, orphan):
         await store.put(crop_id, b"picture")
     _age_all(tmp_path, 100)
     await store.put(young, b"picture")
-    assert await sweep_orphans(store, database, 60) == 1
+    assert await sweep_orphans(store, database, 60) == 2
     assert await store.get(enrolled.id) == b"picture"
     assert await store.get(young) == b"picture"
-    with pytest.raises(NotFoundError):
-        await store.get(orphan)
+    for gone in (orphan, imageless.id):
+        with pytest.raises(NotFoundError):
+            await store.get(gone)
     assert await sweep_orphans(store, database, 60) == 0
 
 

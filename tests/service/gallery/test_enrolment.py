@@ -18,6 +18,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.types import Message
 
+from service.collections import images
 from service.collections.repository import CollectionRepository
 from service.crops.store import FileCropStore
 from service.database.engine import Database
@@ -86,6 +87,8 @@ class TestEnrolled:
             "media_type": "image/jpeg",
             "width": 96,
             "height": 64,
+            "has_image": True,
+            "vehicle_confirmed": False,
         }
 
     async def test_items_override_the_common_fields(self, enroll: Post, client: httpx.AsyncClient) -> None:
@@ -306,6 +309,109 @@ class TestExternalIds:
         assert sum(camera["crops"] for camera in cameras) == 8 + 3
         assert len(cameras) == 1 + 3
         assert all(camera["crops"] for camera in cameras)
+
+
+class TestQualityFloor:
+    async def test_what_shows_less_is_refused_with_what_was_measured(
+        self, enroll: Post, client: httpx.AsyncClient, make_jpeg: Callable[..., bytes], database: Database
+    ) -> None:
+        floor = {"min_width": 60, "min_height": 40, "max_brightness": 0.9}
+        await client.post("/collections", json={"name": "default", "quality_floor": floor})
+        white = io.BytesIO()
+        Image.new("RGB", (96, 64), "white").save(white, "PNG")
+        answer = await enroll(1, make_jpeg(2, (59, 39)), white.getvalue())
+        assert answer.status_code == 201
+        good, small, bright = answer.json()["items"]
+        assert good["status"] == "enrolled"
+        assert (small["status"], small["code"], small["id"]) == ("rejected", "below_quality_floor", None)
+        assert small["reason"] == (
+            "The width in pixels is 59, below the limit of 60. The height in pixels is 39, below the limit of 40."
+        )
+        assert bright["code"] == "below_quality_floor"
+        assert "brightness is 1, above the limit of 0.9" in bright["reason"]
+        assert await counts(database) == (1, 1, 1)
+
+    async def test_what_was_enrolled_before_it_was_raised_is_still_a_duplicate(
+        self, enroll: Post, client: httpx.AsyncClient
+    ) -> None:
+        enrolled = (await enroll(1, external_id="a")).json()["items"][0]
+        await client.patch("/collections/default", json={"quality_floor": {"min_width": 1000}})
+        again = (await enroll(1, external_id="a")).json()["items"][0]
+        assert (again["status"], again["id"]) == ("duplicate", enrolled["id"])
+        assert (await enroll(1)).json()["code"] == "all_rejected"
+
+
+class TestWithoutPictures:
+    @pytest.fixture
+    async def imageless(self, client: httpx.AsyncClient) -> None:
+        await client.post("/collections", json={"name": "default", "keep_images": False})
+
+    @pytest.mark.usefixtures("imageless")
+    async def test_a_picture_is_never_stored(
+        self, enroll: Post, search: Post, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        async def put(*_: object) -> None:
+            pytest.fail("the picture was stored")
+
+        monkeypatch.setattr(FileCropStore, "put", put)
+        crop_id = (await enroll(1, track_id="1")).json()["items"][0]["id"]
+        assert files_in(tmp_path) == 0
+        crop = (await client.get(f"/gallery/{crop_id}")).json()
+        assert crop["has_image"] is False
+        (hit,) = (await search(1)).json()["hits"]
+        assert hit["crop"]["id"] == crop_id
+        assert hit["score"] > 0.99
+        assert hit["image_url"] is None
+        picture = await client.get(f"/gallery/{crop_id}/image")
+        assert (picture.status_code, picture.json()["code"]) == (404, "no_image")
+
+    @pytest.mark.usefixtures("imageless")
+    async def test_the_picture_still_decides_on_a_duplicate(self, enroll: Post) -> None:
+        first = (await enroll(1, external_id="a")).json()["items"][0]
+        again = (await enroll(1, external_id="a")).json()["items"][0]
+        assert (again["status"], again["id"]) == ("duplicate", first["id"])
+        assert (await enroll(2, external_id="a")).json()["code"] == "external_id_conflict"
+
+    async def test_a_picture_stored_while_it_was_decided_is_removed(
+        self, enroll: Post, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        await client.post("/collections", json={"name": "default"})
+        put = FileCropStore.put
+
+        async def decided_meanwhile(store: FileCropStore, crop_id: UUID, data: bytes) -> None:
+            await put(store, crop_id, data)
+            assert (await client.patch("/collections/default", json={"keep_images": False})).status_code == 200
+
+        monkeypatch.setattr(FileCropStore, "put", decided_meanwhile)
+        crop_id = (await enroll(1)).json()["items"][0]["id"]
+        assert (await client.get(f"/gallery/{crop_id}")).json()["has_image"] is False
+        assert files_in(tmp_path) == 0
+
+    async def test_pictures_from_before_stay_until_they_are_removed(
+        self, enroll: Post, search: Post, client: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(images, "BATCH", 2)
+        crops = [item["id"] for item in (await enroll(1, 2, 3)).json()["items"]]
+        await enroll(4, collection="other")
+        await client.patch("/collections/default", json={"keep_images": False})
+        assert (await client.get(f"/gallery/{crops[0]}/image")).status_code == 200
+        runtime = client_runtime(client)
+        async with runtime.database.reading() as session:
+            collection = await CollectionRepository(session).collection("default")
+        assert collection is not None
+        steps: list[int] = []
+
+        async def advance(removed: int) -> None:
+            steps.append(removed)
+
+        assert await images.count_images(runtime.database, collection.id) == 3
+        assert await images.remove_images(runtime.database, runtime.store, collection.id, advance) == 3
+        assert steps == [2, 3]
+        assert await images.remove_images(runtime.database, runtime.store, collection.id, advance) == 0
+        assert files_in(tmp_path) == 1
+        for crop_id in crops:
+            assert (await client.get(f"/gallery/{crop_id}/image")).json()["code"] == "no_image"
+        assert {hit["crop"]["id"] for hit in (await search(1)).json()["hits"]} == set(crops)
 
 
 class TestFailure:
