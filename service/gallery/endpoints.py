@@ -9,6 +9,7 @@ from pydantic import Field
 from service.access import Deleter, Enroller, Reader
 from service.errors import (
     AllRejectedError,
+    ConflictError,
     ExternalIdConflictError,
     InvalidValueError,
     MalformedRequestError,
@@ -20,9 +21,11 @@ from service.errors import (
     UnavailableError,
 )
 from service.forms import MULTIPART_FORM
+from service.gallery.changing import change_crop
 from service.gallery.enrolment import Enrolment
+from service.gallery.filters import RowConditions
 from service.gallery.form_fields import fields_of
-from service.gallery.schemas import CropPage, CropView, EnrolmentAnswer, EnrolmentForm
+from service.gallery.schemas import CropPage, CropPatch, CropView, EnrolmentAnswer, EnrolmentForm
 from service.gallery.service import crop_by_id, crop_jpeg, crop_with_image, delete_crop, page_of_crops
 from service.openapi import problems
 from service.runtime import CurrentRuntime
@@ -41,8 +44,22 @@ class GalleryQuery(Selection):
     """Query of GET /gallery."""
 
     external_id: Name | None = Field(None, description="Only the crop with this external id.")
+    has_vehicle: bool | None = Field(None, description="Only crops with, or without, a vehicle id.")
+    vehicle_confirmed: bool | None = Field(
+        None, description="Only crops whose vehicle id a person has, or has not, confirmed."
+    )
+    has_image: bool | None = Field(None, description="Only crops whose picture is, or is not, kept.")
     limit: int = Field(100, ge=1, le=1000, description="Crops on a page at most.")
     cursor: str | None = Field(None, max_length=512, description="next_cursor of the page before.")
+
+    def rows(self) -> RowConditions:
+        """The conditions that no index knows of."""
+        return RowConditions(
+            external_id=self.external_id,
+            has_vehicle=self.has_vehicle,
+            vehicle_confirmed=self.vehicle_confirmed,
+            has_image=self.has_image,
+        )
 
 
 @router.post(
@@ -85,7 +102,7 @@ async def enroll_crops(
 async def list_gallery(runtime: CurrentRuntime, caller: Reader, query: Annotated[GalleryQuery, Query()]) -> CropPage:
     """Crops that meet every condition given, newest enrolment first."""
     records, cursor = await page_of_crops(
-        runtime, caller, query.where(), limit=query.limit, cursor=query.cursor, external_id=query.external_id
+        runtime, caller, query.where(), limit=query.limit, cursor=query.cursor, rows=query.rows()
     )
     return CropPage(items=[CropView.model_validate(record) for record in records], next_cursor=cursor)
 
@@ -99,6 +116,28 @@ async def list_gallery(runtime: CurrentRuntime, caller: Reader, query: Annotated
 async def get_crop(runtime: CurrentRuntime, caller: Reader, crop_id: CropId) -> CropView:
     """What is known about one enrolled crop."""
     return CropView.model_validate(await crop_by_id(runtime, caller, crop_id))
+
+
+@router.patch(
+    "/{crop_id}",
+    operation_id="update_crop",
+    summary="Change what is said of a crop",
+    responses=problems(
+        MalformedRequestError,
+        NotFoundError,
+        ConflictError,
+        ExternalIdConflictError,
+        InvalidValueError,
+        UnavailableError,
+    ),
+)
+async def patch_crop(runtime: CurrentRuntime, caller: Enroller, crop_id: CropId, patch: CropPatch) -> CropView:
+    """A merge patch (RFC 7396): what is absent stays, what is null is cleared; attributes are merged one by one.
+
+    The camera, the picture and the collection stay: a crop seen elsewhere is another crop. A vehicle id that a person
+    has confirmed is changed with the vehicle.
+    """
+    return CropView.model_validate(await change_crop(runtime, caller, crop_id, patch))
 
 
 @router.delete(

@@ -1,11 +1,46 @@
-"""The filter of a search, in SQL."""
+"""The filter of a search, in SQL, and what only rows know."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, false, func, not_, or_, tuple_
 
 from index.contract import Filter, Track
 from service.database.tables import Collection, Crop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowConditions:
+    """Conditions on crops that no index knows of. None means "any".
+
+    Attributes:
+        external_id: The crop that has it.
+        has_vehicle: Whether it has a vehicle id, claimed or confirmed.
+        vehicle_confirmed: Whether a person has confirmed its vehicle id.
+        has_image: Whether its picture is kept.
+    """
+
+    external_id: str | None = None
+    has_vehicle: bool | None = None
+    vehicle_confirmed: bool | None = None
+    has_image: bool | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """In SQL."""
+        found = []
+        if self.external_id is not None:
+            found.append(Crop.external_id == self.external_id)
+        if self.has_vehicle is not None:
+            found.append(Crop.vehicle_id.is_not(None) if self.has_vehicle else Crop.vehicle_id.is_(None))
+        if self.vehicle_confirmed is not None:
+            found.append(Crop.vehicle_confirmed.is_(self.vehicle_confirmed))
+        if self.has_image is not None:
+            found.append(Crop.has_image.is_(self.has_image))
+        return found
+
+
+ANY_ROW = RowConditions()
+"""No condition."""
 
 
 def conditions(where: Filter) -> list[ColumnElement[bool]]:

@@ -1,20 +1,24 @@
 """Crops and their embeddings: enrolled, read, deleted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, CursorResult, Row, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from index.contract import Filter
 from service.database.tables import Collection, Crop, Embedding, Installation
 from service.database.vectors import encode
-from service.errors import InvalidValueError
+from service.errors import ExternalIdConflictError, InvalidValueError
 from service.gallery.change_lines import ChangeLines
-from service.gallery.filters import conditions
+from service.gallery.filters import ANY_ROW, RowConditions, conditions
 from service.gallery.records import CropRecord, NewCrop
+
+UNIQUE_VIOLATION = "23505"
+"""SQLSTATE."""
 
 
 class GalleryRepository(ChangeLines):
@@ -55,6 +59,26 @@ class GalleryRepository(ChangeLines):
             ]
             await self._session.execute(insert(Embedding).values(embeddings))
         return inserted
+
+    async def locked(self, crop_id: UUID) -> CropRecord | None:
+        """The crop of that id, which nobody else changes until the end of the transaction; None where there is none."""
+        wanted = _records().where(Crop.id == crop_id).with_for_update(of=Crop, key_share=True)
+        found = (await self._session.execute(wanted)).one_or_none()
+        return None if found is None else _record(found)
+
+    async def change(self, crop_id: UUID, values: Mapping[str, Any]) -> None:
+        """Set columns of a crop.
+
+        Raises:
+            ExternalIdConflictError: Its new external id is that of another crop of the collection.
+        """
+        try:
+            async with self._session.begin_nested():
+                await self._session.execute(update(Crop).where(Crop.id == crop_id).values(**values))
+        except IntegrityError as error:
+            if "external_id" not in values or getattr(error.orig, "sqlstate", None) != UNIQUE_VIOLATION:
+                raise
+            raise ExternalIdConflictError("external_id: is taken by another crop of the collection") from error
 
     async def delete(self, crop_id: UUID) -> Crop | None:
         """Delete a crop and its embeddings; the crop as it was, None where there was none."""
@@ -126,7 +150,7 @@ class GalleryRepository(ChangeLines):
         return (await self._session.scalars(select(Installation.id))).one()
 
     async def page(
-        self, where: Filter, *, limit: int, cursor: str | None = None, external_id: str | None = None
+        self, where: Filter, *, limit: int, cursor: str | None = None, rows: RowConditions = ANY_ROW
     ) -> tuple[list[CropRecord], str | None]:
         """Crops of a collection, newest first.
 
@@ -134,7 +158,7 @@ class GalleryRepository(ChangeLines):
             where: Which crops; the same conditions as in a search.
             limit: How many at most.
             cursor: `next_cursor` of the page before; None for the first page.
-            external_id: Only the crop of this external id.
+            rows: What is asked of them besides.
 
         Returns:
             The crops and the next page's cursor, None after the last page. Rows inserted or deleted meanwhile never
@@ -143,13 +167,11 @@ class GalleryRepository(ChangeLines):
         Raises:
             InvalidValueError: The cursor is none of ours.
         """
-        query = _records().where(*conditions(where))
-        if external_id is not None:
-            query = query.where(Crop.external_id == external_id)
+        query = _records().where(*conditions(where), *rows.conditions())
         if cursor is not None:
             query = query.where(Crop.id < _parse_cursor(cursor))
-        rows = await self._session.execute(query.order_by(Crop.id.desc()).limit(limit + 1))
-        records = [_record(row) for row in rows]
+        found = await self._session.execute(query.order_by(Crop.id.desc()).limit(limit + 1))
+        records = [_record(row) for row in found]
         return records[:limit], str(records[limit - 1].id) if len(records) > limit else None
 
 

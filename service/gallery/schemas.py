@@ -85,6 +85,25 @@ class CropFields(BaseModel):
     bbox: BoundingBox | None = Field(None, description="[x, y, width, height] in pixels of the full frame.")
 
 
+class CropPatch(BaseModel):
+    """Body of PATCH /gallery/{crop_id}, a merge patch: what is absent stays, what is null is cleared."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"vehicle_id": "taxi-0139", "attributes": {"colour": "white", "type": None}}]},
+    )
+
+    captured_at: Time | None = Field(None, description="When, RFC 3339 with a time zone, not in the future.")
+    session_id: Name | None = Field(None, description="Recording or tracker run in which track ids are unique.")
+    track_id: Name | None = Field(None, description="The tracker's id.")
+    vehicle_id: Name | None = Field(None, description="The vehicle's identity, where it is known.")
+    external_id: Name | None = Field(None, description="The caller's own id, unique in the collection.")
+    attributes: Attributes | None = Field(
+        None, description="Attributes to set; one that is null is removed, null for all removes all."
+    )
+    bbox: BoundingBox | None = Field(None, description="[x, y, width, height] in pixels of the full frame.")
+
+
 class EnrolmentForm(BaseModel):
     """The multipart form of POST /gallery. Fields hold for every image; `items` overrides them image by image."""
 

@@ -7,18 +7,20 @@ from service.access import Caller
 from service.collections.repository import CollectionRepository
 from service.crops.sweep import remove_orphans
 from service.errors import NoImageError, NotFoundError
+from service.gallery.filters import RowConditions
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
 from service.imaging import render_jpeg
 from service.runtime import Runtime
 
 
-def _no_crop(crop_id: UUID) -> NotFoundError:
+def no_crop(crop_id: UUID) -> NotFoundError:
+    """The error for a crop that does not exist, or not for the caller."""
     return NotFoundError(f"There is no crop {crop_id}; it may have been deleted.")
 
 
 async def page_of_crops(
-    runtime: Runtime, caller: Caller, where: Filter, *, limit: int, cursor: str | None, external_id: str | None
+    runtime: Runtime, caller: Caller, where: Filter, *, limit: int, cursor: str | None, rows: RowConditions
 ) -> tuple[list[CropRecord], str | None]:
     """One page of crops, newest first, and the cursor of the next.
 
@@ -32,7 +34,7 @@ async def page_of_crops(
         repository = GalleryRepository(session)
         if await CollectionRepository(session).collection(where.collection) is None:
             raise no_collection(where.collection)
-        return await repository.page(where, limit=limit, cursor=cursor, external_id=external_id)
+        return await repository.page(where, limit=limit, cursor=cursor, rows=rows)
 
 
 def no_collection(name: str) -> NotFoundError:
@@ -49,7 +51,7 @@ async def crop_by_id(runtime: Runtime, caller: Caller, crop_id: UUID) -> CropRec
     async with runtime.database.reading() as session:
         record = await GalleryRepository(session).get(crop_id)
     if record is None or not caller.sees(record.collection):
-        raise _no_crop(crop_id)
+        raise no_crop(crop_id)
     return record
 
 
@@ -79,7 +81,7 @@ async def delete_crop(runtime: Runtime, caller: Caller, crop_id: UUID) -> None:
         if record is not None and caller.sees(record.collection):
             crop = await repository.delete(crop_id)
         if crop is None:
-            raise _no_crop(crop_id)
+            raise no_crop(crop_id)
         sequence = await repository.log_changes(crop.collection_id, [crop_id], deleted=True)
     runtime.follower.note_commit(sequence)
     # After the commit: a file without a row is swept up at the next start, a row without its file would be half a crop.

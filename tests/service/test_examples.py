@@ -49,6 +49,7 @@ CODES = {
         for status, codes in ((400, {"malformed_request"}), (409, {"index_behind", "model_mismatch"}))
     },
     ("list_gallery", 400): {"malformed_request"},
+    ("update_crop", 409): {"conflict", "external_id_conflict"},
     ("get_crop_image", 404): {"no_image", "not_found"},
     ("get_timeline", 400): {"malformed_request"},
     **{(name, 429): {"overloaded", "rate_limited"} for name in ("enroll_crops", "get_crop_image", "search_by_image")},

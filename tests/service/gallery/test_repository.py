@@ -22,6 +22,7 @@ from service.database.tables import Change, Collection, Embedding
 from service.errors import InvalidValueError, UnavailableError
 from service.follower_repository import FollowerRepository
 from service.gallery.change_lines import CHANGE_LOG_LOCK
+from service.gallery.filters import RowConditions
 from service.gallery.records import NewCrop
 from service.gallery.repository import GalleryRepository
 
@@ -336,7 +337,9 @@ async def test_a_page_can_ask_for_an_external_id(database: Database, enrol: Enro
     (wanted,) = await enrol(database, external_id="frame 1")
     await enrol(database, external_id="frame 2")
     async with database.reading() as session:
-        records, cursor = await GalleryRepository(session).page(Filter("default"), limit=5, external_id="frame 1")
+        records, cursor = await GalleryRepository(session).page(
+            Filter("default"), limit=5, rows=RowConditions(external_id="frame 1")
+        )
     assert [record.id for record in records] == [wanted.id]
     assert cursor is None
 
