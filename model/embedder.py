@@ -12,8 +12,9 @@ from PIL import Image
 
 from model.errors import DeviceError, EmbeddingError, InputError, WeightsError
 from model.network import CLIPSENet
-from model.preprocessing import RESIZE, resize_crop, to_images
+from model.preprocessing import to_images
 from model.projection import Projection
+from model.resizing import RESIZE, resize_crop
 from model.weights import load_checkpoint, shipped_weights
 
 _UNIT_TOLERANCE = 1e-3

@@ -16,7 +16,7 @@ from service.embedding import EmbeddingQueue
 from service.embedding.prepare import CropPreparer
 from service.follower import Follower
 from service.follower_duties import Rhythm
-from service.imaging import DecodePool, ImageDecoder, ImageLimits, RenditionPool
+from service.imaging import DecodePool, ImageLimits, RenditionPool
 from service.index_store import SegmentStore
 from service.ops.readiness import probe_model
 from service.runtime import Runtime
@@ -59,21 +59,28 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         queue = EmbeddingQueue(embedder.embed, settings.batch_size, settings.queue_crops)
         queue.start()
         stack.push_async_callback(asyncio.to_thread, queue.stop)
-        decoder = ImageDecoder(
-            ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.min_image_side)
+        preparer = CropPreparer(
+            await _decoding(stack, settings, settings.decode_workers), embedder.image_size, settings.max_image_bytes
         )
-        decode_pool = DecodePool(settings.decode_workers)
-        stack.callback(decode_pool.close)
-        renditions = RenditionPool(settings.rendition_workers, settings.queue_renditions)
-        stack.callback(renditions.close)
-        preparer = CropPreparer(decoder, embedder, decode_pool, settings.max_image_bytes)
-        runtime = Runtime(settings, database, store, embedder, follower, decoder, renditions, preparer, queue)
+        renditions = RenditionPool(
+            await _decoding(stack, settings, settings.rendition_workers),
+            settings.rendition_workers,
+            settings.queue_renditions,
+        )
+        runtime = Runtime(settings, database, store, embedder, follower, renditions, preparer, queue)
         # At the largest batch, so that the first burst of requests finds the memory laid out.
         await probe_model(runtime, settings.batch_size)
         # What was left may have been found to be wrong since: searches are answered 503 then, and all else works.
         crops = f"{follower.index.stats().crops} crops in the index" if follower.loaded else "the index is built anew"
         logger.info("Ready: model %s, %s, %s orphans swept", embedder.model_id, crops, swept)
         yield runtime
+
+
+async def _decoding(stack: AsyncExitStack, settings: Settings, workers: int) -> DecodePool:
+    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.min_image_side)
+    pool = await asyncio.to_thread(DecodePool, workers, limits, settings.decode_timeout_s)
+    stack.push_async_callback(asyncio.to_thread, pool.close)
+    return pool
 
 
 def _follower(settings: Settings, database: Database, embedder: Embedder) -> Follower:

@@ -12,7 +12,7 @@ from service.database.engine import Database
 from service.embedding import EmbeddingQueue
 from service.embedding.prepare import CropPreparer
 from service.follower import Follower
-from service.imaging import ImageDecoder, RenditionPool
+from service.imaging import RenditionPool
 from service.settings import Settings
 
 
@@ -25,7 +25,6 @@ class Runtime:
     store: CropStore
     embedder: Embedder
     follower: Follower
-    decoder: ImageDecoder
     renditions: RenditionPool
     preparer: CropPreparer
     queue: EmbeddingQueue

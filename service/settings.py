@@ -70,8 +70,11 @@ class Settings(BaseSettings):
     queue_crops: Annotated[int, Field(ge=1)] = Field(
         256, description="Crops waiting for the model before 429 is answered."
     )
-    decode_workers: Annotated[int, Field(ge=1)] = Field(2, description="Threads that decode uploads.")
-    rendition_workers: Annotated[int, Field(ge=1)] = Field(1, description="Threads that render stored crops to show.")
+    decode_workers: Annotated[int, Field(ge=1)] = Field(2, description="Processes that decode uploads.")
+    decode_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="How long decoding one picture may take, in seconds; its process is ended then."
+    )
+    rendition_workers: Annotated[int, Field(ge=1)] = Field(1, description="Processes that render stored crops to show.")
     queue_renditions: Annotated[int, Field(ge=1)] = Field(
         256, description="Stored crops waiting to be shown before 429 is answered."
     )

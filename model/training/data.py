@@ -13,7 +13,7 @@ from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from model.datasets import Crops
 from model.errors import ModelError
-from model.preprocessing import resize_crop
+from model.resizing import resize_crop
 from model.training.augmentation import build_augmentation
 from model.training.batches import Draw, DrawSampler
 from model.training.errors import TrainingError

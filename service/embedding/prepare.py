@@ -1,15 +1,13 @@
-"""From an uploaded file to what the model takes, on the decode pool."""
+"""From an uploaded file to what the model takes, by way of the processes that decode."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from fastapi import UploadFile
 from numpy.typing import NDArray
 
-from model.embedder import Embedder
 from service.errors import TooLargeError
-from service.imaging import DecodePool, ImageDecoder, Quality, measure_quality
+from service.imaging import DecodePool, PrepareCrop, Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +35,14 @@ class CropPreparer:
     Large pictures never wait in memory: what leaves the pool has the model's input size.
 
     Args:
-        decoder: Reads the files.
-        embedder: Knows the model's input.
         pool: Where it is done.
+        side: Of the square that the model takes, in pixels.
         max_bytes: Size of a file at most, so that larger ones are not read into memory at all.
     """
 
-    def __init__(self, decoder: ImageDecoder, embedder: Embedder, pool: DecodePool, max_bytes: int) -> None:
-        self._decoder = decoder
-        self._embedder = embedder
+    def __init__(self, pool: DecodePool, side: int, max_bytes: int) -> None:
         self._pool = pool
+        self._request = PrepareCrop(side)
         self._max_bytes = max_bytes
 
     async def prepare(self, upload: UploadFile) -> PreparedCrop:
@@ -57,10 +53,6 @@ class CropPreparer:
         """
         if upload.size is not None and upload.size > self._max_bytes:
             raise TooLargeError(f"An image may have {self._max_bytes} bytes at most; this one has {upload.size}.")
-        return await self._pool.run(partial(_prepare, self._decoder, self._embedder), await upload.read())
-
-
-def _prepare(decoder: ImageDecoder, embedder: Embedder, data: bytes) -> PreparedCrop:
-    decoded = decoder.decode(data)
-    pixels = embedder.prepare(decoded.picture)
-    return PreparedCrop(data, pixels, decoded.sha256, decoded.media_type, measure_quality(decoded.picture))
+        data = await upload.read()
+        made = await self._pool.run(self._request, data)
+        return PreparedCrop(data, made.pixels, made.sha256, made.media_type, made.quality)

@@ -10,7 +10,6 @@ from service.errors import NoImageError, NotFoundError
 from service.gallery.filters import RowConditions
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
-from service.imaging import render_jpeg
 from service.runtime import Runtime
 
 
@@ -95,7 +94,4 @@ async def crop_jpeg(runtime: Runtime, crop_id: UUID, longest_side: int | None) -
         NotFoundError: The picture has been deleted.
         OverloadedError: Too many pictures are waiting to be shown.
     """
-    return await runtime.renditions.render(
-        lambda: runtime.store.get(crop_id),
-        lambda stored: render_jpeg(runtime.decoder.decode(stored).picture, longest_side),
-    )
+    return await runtime.renditions.render(lambda: runtime.store.get(crop_id), longest_side)

@@ -1,6 +1,7 @@
 """Uploaded bytes to upright RGB pictures, their measured quality, and pictures back to bytes that are safe to serve."""
 
 from service.imaging.decode import DecodedImage, ImageDecoder, ImageLimits
+from service.imaging.messages import PrepareCrop, RenderJpeg
 from service.imaging.pool import DecodePool, RenditionPool
 from service.imaging.quality import (
     USUAL_LIMITS,
@@ -18,9 +19,11 @@ __all__ = [
     "DecodedImage",
     "ImageDecoder",
     "ImageLimits",
+    "PrepareCrop",
     "Quality",
     "QualityLimits",
     "QualityProblem",
+    "RenderJpeg",
     "RenditionPool",
     "measure_quality",
     "quality_problems",

@@ -6,7 +6,6 @@ is decoded, so a small file that claims 20,000 x 20,000 pixels costs nothing.
 
 import hashlib
 import io
-import logging
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image, ImageFile
@@ -40,8 +39,6 @@ _EXIF_TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +112,11 @@ class ImageDecoder:
             raise self._too_many_pixels() from error
         except PixelFormatError as error:
             raise UndecodableImageError(str(error)) from error
+        except MemoryError as error:
+            raise UndecodableImageError("Decoding the picture takes more memory than one may.") from error
         except Exception as error:
             # Pillow's decoders raise nearly any exception on damaged files (OSError, SyntaxError, struct.error ...).
             # Whatever it was, it is this file's fault and must not reach another item or end the worker.
-            logger.info("An image of type %s was not decoded: %r", media_type, error)
             raise UndecodableImageError(f"The file begins like {media_type} but is damaged or cut short.") from error
         return DecodedImage(picture, media_type, hashlib.sha256(data).digest())
 
@@ -180,7 +178,6 @@ def _check_single(image: Image.Image) -> None:
 def _exif_turn(image: Image.Image) -> Image.Transpose | None:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception as error:  # noqa: BLE001 - see decode(); damaged EXIF beside a whole picture is shown as stored, as viewers do
-        logger.info("The EXIF block of an image could not be read: %r", error)
+    except Exception:  # noqa: BLE001 - see decode(); damaged EXIF beside a whole picture is shown as stored, as viewers do
         return None
     return _EXIF_TURNS.get(orientation) if isinstance(orientation, int) else None

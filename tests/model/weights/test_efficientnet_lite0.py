@@ -16,7 +16,8 @@ from model.errors import WeightsError
 from model.network import build_appearance
 from model.network.appearance import IMAGENET, LITE
 from model.network.normalize import Normalize
-from model.preprocessing import resize_crop, to_images
+from model.preprocessing import to_images
+from model.resizing import resize_crop
 from model.presets import Appearance
 from model.weights import load_efficientnet_lite0
 

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import io
 import os
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +15,6 @@ from PIL import Image
 
 from service.errors import NotFoundError
 from service.gallery.service import crop_jpeg
-from service.imaging import render_jpeg
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -179,13 +177,13 @@ class TestImage:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         runtime = shared_client._transport.app.state.runtime
-        shown = threading.Event()
+        shown, read = asyncio.Event(), runtime.store.get
 
-        def slow(picture: Image.Image, longest_side: int | None) -> bytes:
-            assert shown.wait(30)
-            return render_jpeg(picture, longest_side)
+        async def slow(crop_id: UUID) -> bytes:
+            await asyncio.wait_for(shown.wait(), 30)
+            return await read(crop_id)
 
-        monkeypatch.setattr("service.gallery.service.render_jpeg", slow)
+        monkeypatch.setattr(runtime.store, "get", slow)
         most = runtime.settings.queue_renditions
         waiting = [asyncio.create_task(crop_jpeg(runtime, UUID(crop_id), 50)) for _ in range(most)]
         try:
