@@ -10,8 +10,8 @@ from PIL import Image
 from model.network import build_appearance
 from model.network.normalize import Normalize
 from model.preprocessing import to_images
-from model.resizing import resize_crop
 from model.presets import Appearance
+from model.resizing import resize_crop
 from model.weights import load_efficientnet_lite0
 
 
