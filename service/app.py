@@ -10,8 +10,10 @@ import service
 from service.cameras.endpoints import router as cameras_router
 from service.collections.endpoints import router as collections_router
 from service.console import router as console_router
+from service.deletion.endpoints import router as deletion_router
 from service.exposure import ForeignRequestMiddleware, is_guarded
 from service.gallery.endpoints import router as gallery_router
+from service.jobs.endpoints import router as jobs_router
 from service.lifespan import running
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
 from service.openapi import install_openapi
@@ -34,6 +36,7 @@ _TAGS = [
         "description": "Galleries that are searched on their own, and what each keeps and refuses.",
     },
     {"name": "cameras", "description": "Where the crops come from."},
+    {"name": "jobs", "description": "Long work, and how far it is."},
     {"name": "operation", "description": "Is the service alive and ready."},
 ]
 
@@ -73,6 +76,8 @@ def create_app(settings: Settings) -> FastAPI:
     install_problem_handlers(app)
     for router in (
         gallery_router,
+        deletion_router,
+        jobs_router,
         search_router,
         collections_router,
         cameras_router,

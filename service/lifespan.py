@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from uuid import uuid4
 
 from model.embedder import Embedder
 from service.change_log import ChangeLogKeeper
@@ -18,7 +21,10 @@ from service.follower import Follower
 from service.follower_duties import Rhythm
 from service.imaging import DecodePool, ImageLimits, RenditionPool
 from service.index_store import SegmentStore
+from service.jobs.runner import JobRunner
+from service.jobs.work import work_of
 from service.ops.readiness import probe_model
+from service.processes.presence import Cleanliness, Presence
 from service.runtime import Runtime
 from service.settings import Settings
 
@@ -53,7 +59,16 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         keeper = ChangeLogKeeper(database, timedelta(days=settings.change_log_days))
         keeper.start()
         stack.push_async_callback(keeper.stop)
-        follower = _follower(settings, database, embedder)
+        follower, process_id = _follower(settings, database, embedder), uuid4()
+        # Before the index is there, and until it is not: whoever deletes waits for its files to be clean.
+        presence = Presence(
+            database,
+            process_id,
+            f"{socket.gethostname()}:{os.getpid()}",
+            lambda: Cleanliness(follower.clean_sequence, follower.deleted_sequence),
+        )
+        await presence.start()
+        stack.push_async_callback(presence.stop)
         await follower.start()
         stack.push_async_callback(follower.close)
         queue = EmbeddingQueue(embedder.embed, settings.batch_size, settings.queue_crops)
@@ -67,7 +82,10 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
             settings.rendition_workers,
             settings.queue_renditions,
         )
-        runtime = Runtime(settings, database, store, embedder, follower, renditions, preparer, queue)
+        jobs = JobRunner(database, process_id)
+        runtime = Runtime(settings, database, store, embedder, follower, renditions, preparer, queue, process_id, jobs)
+        jobs.start(work_of(runtime))
+        stack.push_async_callback(jobs.stop)
         # At the largest batch, so that the first burst of requests finds the memory laid out.
         await probe_model(runtime, settings.batch_size)
         # What was left may have been found to be wrong since: searches are answered 503 then, and all else works.

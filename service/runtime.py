@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from service.embedding import EmbeddingQueue
 from service.embedding.prepare import CropPreparer
 from service.follower import Follower
 from service.imaging import RenditionPool
+from service.jobs.runner import JobRunner
 from service.settings import Settings
 
 
@@ -28,6 +30,8 @@ class Runtime:
     renditions: RenditionPool
     preparer: CropPreparer
     queue: EmbeddingQueue
+    process_id: UUID
+    jobs: JobRunner
 
 
 def _runtime(request: Request) -> Runtime:

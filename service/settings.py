@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         24.0, description="Hours of capture time that one segment of the index covers."
     )
     index_purge_s: Annotated[float, Field(gt=0)] = Field(
-        3600.0, description="How long after its deletion a crop's vector may stay in the index's files, in seconds."
+        3600.0, description="How long what a changed crop was before may stay in the index's files, in seconds."
     )
     index_snapshot_s: Annotated[float, Field(gt=0)] = Field(
         300.0, description="Seconds between two snapshots of the index."
@@ -122,6 +122,9 @@ class Settings(BaseSettings):
     )
     min_sequence_wait_s: Annotated[float, Field(gt=0)] = Field(
         2.0, description="How long a search waits for min_sequence."
+    )
+    deletion_wait_s: Annotated[float, Field(ge=0)] = Field(
+        5.0, description="How long a deletion waits for clean files before it is answered with a job, in seconds."
     )
     rerank_candidates: Annotated[int, Field(ge=2, le=1000)] = Field(
         200, description="Top candidates that re-ranking looks at."

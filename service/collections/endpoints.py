@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import APIRouter, Path, Query, Response, status
 
 from service.access import Admin, Reader
 from service.collections.repository import CollectionSummary
@@ -21,6 +21,8 @@ from service.collections.service import (
     page_of_collections,
 )
 from service.errors import ConflictError, InvalidValueError, MalformedRequestError, NotFoundError, UnavailableError
+from service.jobs.accepted import DELETION_JOB, accepted
+from service.jobs.schemas import JobView
 from service.openapi import problems
 from service.runtime import CurrentRuntime, Runtime
 from service.values import Name
@@ -92,11 +94,18 @@ async def patch_collection(
     operation_id="delete_collection",
     summary="Delete a collection",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(NotFoundError, ConflictError, InvalidValueError, UnavailableError),
+    response_model=None,
+    responses=problems(NotFoundError, InvalidValueError, UnavailableError) | DELETION_JOB,
 )
-async def remove_collection(runtime: CurrentRuntime, caller: Admin, name: CollectionPath) -> None:
-    """Delete a collection that holds no crops, with its cameras, vehicles, watches and calibrations."""
-    await delete_collection(runtime, caller, name)
+async def remove_collection(
+    runtime: CurrentRuntime, caller: Admin, name: CollectionPath, response: Response
+) -> Response | JobView:
+    """Delete a collection with its cameras, vehicles, watches and calibrations.
+
+    204 where it held no crops. Otherwise 202: a job deletes them, those that are enrolled meanwhile included.
+    """
+    job = await delete_collection(runtime, caller, name)
+    return Response(status_code=status.HTTP_204_NO_CONTENT) if job is None else accepted(job, response)
 
 
 def _view(runtime: Runtime, found: CollectionSummary) -> CollectionView:

@@ -9,8 +9,10 @@ from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.collections.repository import CollectionRepository, CollectionSummary
 from service.collections.schemas import CollectionPatch, NewCollection, QualityFloor
+from service.deletion.service import begin_collection_deletion
 from service.errors import ConflictError
 from service.gallery.service import no_collection
+from service.jobs.records import JobRecord
 from service.problems import invalid_field, validation_entry
 from service.runtime import Runtime
 
@@ -82,14 +84,17 @@ async def change_collection(runtime: Runtime, caller: Caller, name: str, patch: 
     return summary
 
 
-async def delete_collection(runtime: Runtime, caller: Caller, name: str) -> None:
-    """Remove a collection that holds no crops, with its cameras and all that was said of it.
+async def delete_collection(runtime: Runtime, caller: Caller, name: str) -> JobRecord | None:
+    """Remove a collection with its cameras and all that was said of it.
+
+    Returns:
+        None where it held no crops and is gone; otherwise the job that deletes both.
 
     Raises:
         ForbiddenError: The caller may not use a collection of that name.
         NotFoundError: There is none.
-        ConflictError: It holds crops.
     """
+    job = None
     caller.enter(name)
     async with runtime.database.transaction() as session:
         collections = CollectionRepository(session)
@@ -98,9 +103,13 @@ async def delete_collection(runtime: Runtime, caller: Caller, name: str) -> None
         if found is None:
             raise no_collection(name)
         if await collections.holds_crops(found.id):
-            raise ConflictError(f"The collection {name!r} still holds crops; delete them first.")
-        await collections.delete(found.id)
+            job = await begin_collection_deletion(session, caller, found)
+        else:
+            await collections.delete(found.id)
         await AuditRepository(session).record(caller, "delete_collection", name)
+    if job is not None:
+        runtime.jobs.wake()
+    return job
 
 
 async def _summary(collections: CollectionRepository, name: str) -> CollectionSummary:

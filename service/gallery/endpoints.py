@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, File, Header, Path, Query, Request, Response, status
 from pydantic import Field
 
-from service.access import Deleter, Enroller, Reader
+from service.access import Enroller, Reader
 from service.errors import (
     AllRejectedError,
     ConflictError,
@@ -26,7 +26,7 @@ from service.gallery.enrolment import Enrolment
 from service.gallery.filters import RowConditions
 from service.gallery.form_fields import fields_of
 from service.gallery.schemas import CropPage, CropPatch, CropView, EnrolmentAnswer, EnrolmentForm
-from service.gallery.service import crop_by_id, crop_jpeg, crop_with_image, delete_crop, page_of_crops
+from service.gallery.service import crop_by_id, crop_jpeg, crop_with_image, page_of_crops
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.selection import Selection
@@ -138,18 +138,6 @@ async def patch_crop(runtime: CurrentRuntime, caller: Enroller, crop_id: CropId,
     has confirmed is changed with the vehicle.
     """
     return CropView.model_validate(await change_crop(runtime, caller, crop_id, patch))
-
-
-@router.delete(
-    "/{crop_id}",
-    operation_id="delete_crop",
-    summary="Delete one crop",
-    status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(NotFoundError, InvalidValueError, UnavailableError),
-)
-async def remove_crop(runtime: CurrentRuntime, caller: Deleter, crop_id: CropId) -> None:
-    """Delete a crop with its embedding and picture. Once answered, nothing answers it any more."""
-    await delete_crop(runtime, caller, crop_id)
 
 
 @router.get(

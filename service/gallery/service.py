@@ -1,11 +1,10 @@
-"""Reading and deleting enrolled crops."""
+"""Reading enrolled crops."""
 
 from uuid import UUID
 
 from index.contract import Filter
 from service.access import Caller
 from service.collections.repository import CollectionRepository
-from service.crops.sweep import remove_orphans
 from service.errors import NoImageError, NotFoundError
 from service.gallery.filters import RowConditions
 from service.gallery.records import CropRecord
@@ -65,26 +64,6 @@ async def crop_with_image(runtime: Runtime, caller: Caller, crop_id: UUID) -> Cr
     if not record.has_image:
         raise NoImageError(f"The picture of crop {crop_id} is not kept, only what was made of it.")
     return record
-
-
-async def delete_crop(runtime: Runtime, caller: Caller, crop_id: UUID) -> None:
-    """Delete a crop: when this returns, no search and no list answers it any more.
-
-    Raises:
-        NotFoundError: There is none of that id that the caller sees.
-    """
-    async with runtime.database.transaction() as session:
-        repository = GalleryRepository(session)
-        record = await repository.get(crop_id)
-        crop = None
-        if record is not None and caller.sees(record.collection):
-            crop = await repository.delete(crop_id)
-        if crop is None:
-            raise no_crop(crop_id)
-        sequence = await repository.log_changes(crop.collection_id, [crop_id], deleted=True)
-    runtime.follower.note_commit(sequence)
-    # After the commit: a file without a row is swept up at the next start, a row without its file would be half a crop.
-    await remove_orphans(runtime.store, [crop_id])
 
 
 async def crop_jpeg(runtime: Runtime, crop_id: UUID, longest_side: int | None) -> bytes:

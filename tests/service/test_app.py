@@ -13,7 +13,8 @@ GUARDED = {
     "list_gallery": ("get", "/gallery", {200, 400, 404, 422, 503}),
     "get_crop": ("get", "/gallery/{crop_id}", {200, 404, 422, 503}),
     "update_crop": ("patch", "/gallery/{crop_id}", {200, 400, 404, 409, 422, 503}),
-    "delete_crop": ("delete", "/gallery/{crop_id}", {204, 404, 422, 503}),
+    "delete_crop": ("delete", "/gallery/{crop_id}", {202, 204, 404, 422, 503}),
+    "delete_crops": ("post", "/gallery/delete", {200, 202, 400, 404, 422, 503}),
     "get_crop_image": ("get", "/gallery/{crop_id}/image", {200, 304, 404, 422, 503}),
     "search_by_image": ("post", "/search", {200, 400, 404, 409, 413, 415, 422, 503}),
     "search_by_crop": ("post", "/search/crop", {200, 400, 404, 409, 422, 503}),
@@ -26,7 +27,11 @@ GUARDED = {
     "list_collections": ("get", "/collections", {200, 422, 503}),
     "get_collection": ("get", "/collections/{name}", {200, 404, 422, 503}),
     "update_collection": ("patch", "/collections/{name}", {200, 400, 404, 422, 503}),
-    "delete_collection": ("delete", "/collections/{name}", {204, 404, 409, 422, 503}),
+    "delete_collection": ("delete", "/collections/{name}", {202, 204, 404, 422, 503}),
+    "list_jobs": ("get", "/jobs", {200, 422, 503}),
+    "create_job": ("post", "/jobs", {202, 400, 404, 409, 422, 503}),
+    "get_job": ("get", "/jobs/{job_id}", {200, 404, 422, 503}),
+    "cancel_job": ("post", "/jobs/{job_id}/cancel", {200, 404, 409, 422, 503}),
     "list_cameras": ("get", "/cameras", {200, 404, 422, 503}),
 }
 """Operations that ask for a key, so that they may also answer 401, 403 and 429."""

@@ -1,0 +1,1 @@
+"""Deletion that is real: out of every answer at once, then out of every file."""

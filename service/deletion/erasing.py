@@ -1,0 +1,62 @@
+"""From rows that are deleted to bytes that are gone: pictures, and the files of every process's index."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from service.crops.store import CropStore
+from service.errors import UnavailableError
+from service.processes.repository import ProcessRepository
+from service.runtime import Runtime
+
+_LOOK_S = 0.02
+_ASK_S = 0.2
+"""Between two questions to the database, which knows of the other processes."""
+
+
+async def remove_pictures(store: CropStore, crop_ids: Sequence[UUID]) -> list[UUID]:
+    """Remove pictures of crops that have no row any longer.
+
+    After the commit: a file without a row is swept up at the next start, a row without its file would be half a crop.
+
+    Returns:
+        Those whose pictures could not be removed now.
+    """
+    outcomes = await asyncio.gather(*map(store.delete, crop_ids), return_exceptions=True)
+    left = []
+    for crop_id, outcome in zip(crop_ids, outcomes, strict=True):
+        if isinstance(outcome, UnavailableError):
+            left.append(crop_id)
+        elif outcome is not None:
+            raise outcome
+    return left
+
+
+async def in_no_file(runtime: Runtime, sequence: int) -> bool:
+    """Whether nothing that was deleted by a change is in the files of any running process's index.
+
+    Raises:
+        UnavailableError: The database does not answer.
+    """
+    if runtime.follower.clean_sequence < sequence:
+        return False
+    async with runtime.database.reading() as session:
+        return not await ProcessRepository(session).unclean(sequence, besides=runtime.process_id)
+
+
+async def wait_until_in_no_file(runtime: Runtime, sequence: int, timeout_s: float) -> bool:
+    """Wait until nothing that was deleted by a change is in a file; whether it came to that in time.
+
+    Raises:
+        UnavailableError: The database does not answer.
+    """
+    end = time.monotonic() + timeout_s
+    while not await in_no_file(runtime, sequence):
+        asked_at = time.monotonic()
+        # the own files are looked at often, because that costs nothing
+        while runtime.follower.clean_sequence < sequence or time.monotonic() - asked_at < _ASK_S:
+            if time.monotonic() >= end:
+                return False
+            await asyncio.sleep(_LOOK_S)
+    return True

@@ -1,0 +1,18 @@
+"""Which part of the service does which kind of job."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from service.deletion.work import delete_noted_crops, delete_whole_collection, remove_collection_images
+from service.jobs.handle import Work
+from service.jobs.records import Kind
+from service.runtime import Runtime
+
+
+def work_of(runtime: Runtime) -> Mapping[Kind, Work]:
+    """What does a job, by its kind."""
+    return {
+        "delete_crops": partial(delete_noted_crops, runtime),
+        "delete_collection": partial(delete_whole_collection, runtime),
+        "remove_images": partial(remove_collection_images, runtime),
+    }

@@ -1,0 +1,1 @@
+"""The processes that serve one database, and how clean of what was deleted the files of each are."""
