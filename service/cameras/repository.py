@@ -1,10 +1,12 @@
 """Rows of the cameras."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Row, Select, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,12 +18,20 @@ class CameraSummary:
     """A camera of a collection and what it has seen.
 
     Attributes:
+        name: What people call it; None where nobody has said.
+        latitude: Degrees north, WGS 84; None where the place is not known, and then the longitude is too.
+        longitude: Degrees east, WGS 84.
+        created_at: When it appeared or was announced.
         crops: Crops that it holds now.
         first_captured_at: Earliest capture among them; None where no time is known.
         last_captured_at: Latest capture among them.
     """
 
     camera_id: str
+    name: str | None
+    latitude: float | None
+    longitude: float | None
+    created_at: datetime
     crops: int
     first_captured_at: datetime | None
     last_captured_at: datetime | None
@@ -52,6 +62,29 @@ class CameraRepository:
             unused = (Camera.collection_id == collection_id) & Camera.camera_id.in_(camera_ids)
             await self._session.execute(delete(Camera).where(unused))
 
+    async def create(self, collection_id: UUID, camera_id: str, values: Mapping[str, Any]) -> bool:
+        """Make a camera, with values of further columns; whether there was none of that id."""
+        new = insert(Camera).values(collection_id=collection_id, camera_id=camera_id, **values)
+        made = await self._session.scalar(new.on_conflict_do_nothing().returning(Camera.camera_id))
+        return made is not None
+
+    async def locked(self, collection_id: UUID, camera_id: str) -> Camera | None:
+        """The camera of that id, which nobody else changes until the end of the transaction; None: there is none."""
+        wanted = select(Camera).where(Camera.collection_id == collection_id, Camera.camera_id == camera_id)
+        return await self._session.scalar(wanted.with_for_update(key_share=True))
+
+    async def change(self, collection_id: UUID, camera_id: str, values: Mapping[str, Any]) -> None:
+        """Set columns of a camera."""
+        if values:
+            wanted = (Camera.collection_id == collection_id) & (Camera.camera_id == camera_id)
+            await self._session.execute(update(Camera).where(wanted).values(**values))
+
+    async def summary(self, collection_id: UUID, camera_id: str) -> CameraSummary | None:
+        """The camera of that id and what it has seen; None where there is none."""
+        one = select(Camera).where(Camera.collection_id == collection_id, Camera.camera_id == camera_id)
+        found = (await self._session.execute(_summaries(one))).one_or_none()
+        return None if found is None else _summary(found)
+
     async def page(
         self, collection_id: UUID, *, limit: int, cursor: str | None = None
     ) -> tuple[list[CameraSummary], str | None]:
@@ -65,20 +98,29 @@ class CameraRepository:
         Returns:
             The cameras and the next page's cursor, None after the last page.
         """
-        page = select(Camera.camera_id).where(Camera.collection_id == collection_id)
+        page = select(Camera).where(Camera.collection_id == collection_id)
         if cursor is not None:
             page = page.where(Camera.camera_id > cursor)
-        cameras = page.order_by(Camera.camera_id).limit(limit + 1).subquery()
-        query = (
-            select(
-                cameras.c.camera_id,
-                func.count(Crop.id).label("crops"),
-                func.min(Crop.captured_at).label("first_captured_at"),
-                func.max(Crop.captured_at).label("last_captured_at"),
-            )
-            .outerjoin(Crop, (Crop.collection_id == collection_id) & (Crop.camera_id == cameras.c.camera_id))
-            .group_by(cameras.c.camera_id)
-            .order_by(cameras.c.camera_id)
-        )
-        found = [CameraSummary(**row._mapping) for row in await self._session.execute(query)]  # noqa: SLF001 - public
+        rows = await self._session.execute(_summaries(page.order_by(Camera.camera_id).limit(limit + 1)))
+        found = list(map(_summary, rows))
         return found[:limit], found[limit - 1].camera_id if len(found) > limit else None
+
+
+def _summaries(which: Select[Camera]) -> Select[*tuple[Any, ...]]:
+    """Some cameras in the order of their ids, with what each has seen."""
+    cameras = which.subquery()
+    seen = (
+        select(
+            func.count().label("crops"),
+            func.min(Crop.captured_at).label("first_captured_at"),
+            func.max(Crop.captured_at).label("last_captured_at"),
+        )
+        .where(Crop.collection_id == cameras.c.collection_id, Crop.camera_id == cameras.c.camera_id)
+        .lateral()
+    )
+    own = (cameras.c[name] for name in ("camera_id", "name", "latitude", "longitude", "created_at"))
+    return select(*own, *seen.c).select_from(cameras).join(seen, onclause=true()).order_by(cameras.c.camera_id)
+
+
+def _summary(row: Row[*tuple[Any, ...]]) -> CameraSummary:
+    return CameraSummary(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name of it

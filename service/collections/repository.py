@@ -69,6 +69,11 @@ class CollectionRepository:
             )
         return collection
 
+    async def kept(self, name: str) -> Collection | None:
+        """The collection of that name, which is not deleted before the end of the transaction; None: there is none."""
+        found = select(Collection).where(Collection.name == name).with_for_update(read=True, key_share=True)
+        return await self._session.scalar(found)
+
     async def ensure_collection(self, name: str, model_id: str) -> Collection:
         """The collection of that name, made now where it is missing. Two that make it at once get the same one.
 

@@ -48,7 +48,9 @@ CODES = {
         for name in ("search_by_crop", "search_by_embedding")
         for status, codes in ((400, {"malformed_request"}), (409, {"index_behind", "model_mismatch"}))
     },
+    ("create_calibration", 409): {"model_mismatch"},
     ("list_gallery", 400): {"malformed_request"},
+    ("create_camera", 409): {"conflict", "model_mismatch"},
     ("update_crop", 409): {"conflict", "external_id_conflict"},
     ("get_crop_image", 404): {"no_image", "not_found"},
     ("get_timeline", 400): {"malformed_request"},
@@ -72,6 +74,7 @@ CODES_ANYWHERE = {
 
 def test_all_routes_are_looked_at() -> None:
     assert {operation for operation, _ in ANSWERS} - {operation for operation, _ in SUCCESSES} == {
+        "delete_calibration",
         "get_crop_image",
     }
     assert len(FAILURES) > 25

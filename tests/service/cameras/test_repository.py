@@ -26,12 +26,20 @@ async def test_cameras_say_what_they_hold(database: Database, enrol: Enrol, remo
     async with database.transaction() as session:
         await remove(session, gone.id)
     expected = [
-        CameraSummary(camera_id="B", crops=1, first_captured_at=None, last_captured_at=None),
-        CameraSummary(camera_id="b", crops=3, first_captured_at=NOON - timedelta(hours=1), last_captured_at=NOON),
-        CameraSummary(camera_id="c", crops=0, first_captured_at=None, last_captured_at=None),
+        ("B", 1, None, None),
+        ("b", 3, NOON - timedelta(hours=1), NOON),
+        ("c", 0, None, None),
     ]
     async with database.reading() as session:
-        assert await CameraRepository(session).page(gone.collection_id, limit=3) == (expected, None)
-        first, cursor = await CameraRepository(session).page(gone.collection_id, limit=2)
-        rest, end = await CameraRepository(session).page(gone.collection_id, limit=2, cursor=cursor)
-    assert (first + rest, end) == (expected, None)
+        cameras = CameraRepository(session)
+        whole, end = await cameras.page(gone.collection_id, limit=3)
+        assert (list(map(_seen, whole)), end) == (expected, None)
+        first, cursor = await cameras.page(gone.collection_id, limit=2)
+        rest, end = await cameras.page(gone.collection_id, limit=2, cursor=cursor)
+        assert (first + rest, end) == (whole, None)
+        assert [await cameras.summary(gone.collection_id, camera.camera_id) for camera in whole] == whole
+        assert await cameras.summary(gone.collection_id, "ä") is None
+
+
+def _seen(camera: CameraSummary) -> tuple[str, int, datetime | None, datetime | None]:
+    return camera.camera_id, camera.crops, camera.first_captured_at, camera.last_captured_at
