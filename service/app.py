@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 import service
+from service.calibration.endpoints import router as calibration_router
 from service.cameras.endpoints import router as cameras_router
 from service.collections.endpoints import router as collections_router
 from service.console import router as console_router
@@ -22,6 +23,7 @@ from service.problems import install_problem_handlers
 from service.search.endpoints import router as search_router
 from service.settings import Settings
 from service.timeline.endpoints import router as timeline_router
+from service.tracks.endpoints import router as tracks_router
 
 _DESCRIPTION = """Vehicle re-identification: enroll vehicle crops, find the same vehicle on other cameras.
 
@@ -35,8 +37,10 @@ _TAGS = [
         "name": "collections",
         "description": "Galleries that are searched on their own, and what each keeps and refuses.",
     },
+    {"name": "calibration", "description": "What the scores of a collection mean."},
     {"name": "cameras", "description": "Where the crops come from."},
     {"name": "jobs", "description": "Long work, and how far it is."},
+    {"name": "tracks", "description": "What one camera saw of one vehicle, as its tracker followed it."},
     {"name": "operation", "description": "Is the service alive and ready."},
 ]
 
@@ -80,7 +84,9 @@ def create_app(settings: Settings) -> FastAPI:
         jobs_router,
         search_router,
         collections_router,
+        calibration_router,
         cameras_router,
+        tracks_router,
         timeline_router,
         ops_router,
         console_router,

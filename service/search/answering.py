@@ -14,6 +14,8 @@ from index.contract import Filter
 from index.recheck import allows
 from service.access import Caller
 from service.audit.repository import AuditRepository
+from service.calibration.decisions import Scale, scale_of, verdict
+from service.calibration.repository import Standing
 from service.errors import IndexBehindError, UnavailableError
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
@@ -22,7 +24,15 @@ from service.runtime import Runtime
 from service.search.hits import hit_views
 from service.search.question import Question, Times
 from service.search.ranking import Query, Ranked, Ranking, rank
-from service.search.schemas import QueryProblem, QueryQuality, QueryView, SearchAnswer, SearchView, Timing
+from service.search.schemas import (
+    CalibrationSummary,
+    QueryProblem,
+    QueryQuality,
+    QueryView,
+    SearchAnswer,
+    SearchView,
+    Timing,
+)
 
 _RETRY_AFTER_S = 1
 _NOT_AUDITED = {"images", "vector", "purpose"}
@@ -40,8 +50,14 @@ async def answer(runtime: Runtime, request: Request, caller: Caller, question: Q
     """
     await _wait_for_index(runtime, question.fields.min_sequence)
     ranking, records = await _rank_and_record(runtime, caller, question)
+    scale = scale_of(question.standing, ranking.candidates)
+    best = max((group[0].hit.score for group in ranking.groups), default=None)
+    found = verdict(question.standing, ranking.candidates, best, question.fields.min_score)
     return SearchAnswer(
-        hits=hit_views(request, ranking, records),
+        hits=hit_views(request, ranking, records, scale),
+        decision=found.decision,
+        explanation=found.explanation,
+        calibration=_calibration(question.standing, scale),
         query=QueryView(
             model_id=runtime.embedder.model_id,
             quality=[_judged(quality) for quality in question.quality],
@@ -142,6 +158,18 @@ def _still_true(entry: Ranked, records: Mapping[UUID, CropRecord], where: Filter
 def _judged(quality: Quality) -> QueryQuality:
     problems = [QueryProblem.model_validate(problem) for problem in quality_problems(quality)]
     return QueryQuality(**asdict(quality), problems=problems)
+
+
+def _calibration(standing: Standing, scale: Scale | None) -> CalibrationSummary:
+    if scale is None:
+        return CalibrationSummary(state=standing.state)
+    return CalibrationSummary(
+        state=standing.state,
+        match_score=scale.calibration.match_score,
+        possible_score=scale.calibration.possible_score,
+        false_match_rate=scale.calibration.false_match_rate,
+        expected_false_matches=scale.false_matches,
+    )
 
 
 def _timing(times: Times, finished: float) -> Timing:

@@ -5,13 +5,16 @@ from uuid import UUID
 
 from starlette.requests import Request
 
+from service.calibration.decisions import Scale
 from service.gallery.records import CropRecord
 from service.gallery.schemas import CropView
 from service.search.ranking import Ranked, Ranking
 from service.search.schemas import HitView, TrackView
 
 
-def hit_views(request: Request, ranking: Ranking, records: Mapping[UUID, CropRecord]) -> list[HitView]:
+def hit_views(
+    request: Request, ranking: Ranking, records: Mapping[UUID, CropRecord], scale: Scale | None
+) -> list[HitView]:
     """The hits of a ranking, each shown by its best crop, which must be among the records."""
     prefix = request.scope.get("root_path", "")
     views = []
@@ -23,6 +26,8 @@ def hit_views(request: Request, ranking: Ranking, records: Mapping[UUID, CropRec
                 rank=position + 1,
                 score=best.hit.score,
                 rerank_score=best.rerank_score,
+                decision=None if scale is None else scale.decision(best.hit.score),
+                probability=None if scale is None else scale.probability(best.hit.score),
                 crop=CropView.model_validate(record),
                 track=_track_view(group),
                 matched_crops=len(group),

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.contract import Filter
+from service.calibration.repository import Standing
 from service.imaging import Quality
 from service.problems import invalid_field
 from service.search.requests import SearchFields
@@ -39,6 +40,7 @@ class Question:
         vector: The query, of unit length, shape (dimension,), float32.
         camera_id: The camera that saw the query; None where that is not known, or was not one alone.
         where: The conditions, with what the door leaves out itself.
+        standing: How the collection's scores are calibrated.
         quality: Measured on each query image; empty where none was sent.
         times: When the vector was made.
     """
@@ -48,6 +50,7 @@ class Question:
     vector: NDArray[np.float32]
     camera_id: str | None
     where: Filter
+    standing: Standing
     quality: Sequence[Quality] = ()
     times: Times
 

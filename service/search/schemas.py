@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from service.calibration.decisions import Decision
+from service.calibration.repository import State
 from service.gallery.schemas import CROP_EXAMPLE, CropView
 from service.imaging.quality import Complaint
 
@@ -15,6 +17,8 @@ _SEARCH_EXAMPLE: JsonDict = {
             "rank": 1,
             "score": 0.8714,
             "rerank_score": 0.6402,
+            "decision": "match",
+            "probability": 0.6178,
             "crop": CROP_EXAMPLE,
             "track": {
                 "camera_id": "gate-north",
@@ -27,6 +31,16 @@ _SEARCH_EXAMPLE: JsonDict = {
             "image_url": "/gallery/019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071/image",
         }
     ],
+    "decision": "match",
+    "explanation": "Match: the best of 771 crops compared scores 0.8714, at least 0.7806. About 0.9 of them would do "
+    "so by chance, showing another vehicle.",
+    "calibration": {
+        "state": "valid",
+        "match_score": 0.7806,
+        "possible_score": 0.5539,
+        "false_match_rate": 0.001,
+        "expected_false_matches": 0.8981,
+    },
     "query": {
         "model_id": "starter-3f6a2b9c8d10-5d1e77f0",
         "quality": [
@@ -77,6 +91,13 @@ class HitView(BaseModel):
     rerank_score: float | None = Field(
         None,
         description="What it is ordered by where re-ranking or camera normalisation was asked for; higher is better.",
+    )
+    decision: Decision | None = Field(
+        description="What the score means where the collection's scores are calibrated; otherwise null."
+    )
+    probability: float | None = Field(
+        description="That the hit shows the vehicle, if it was as likely on any one of the crops compared as on none "
+        "of them; it falls as more are compared. Null where scores are not calibrated."
     )
     crop: CropView
     track: TrackView | None = Field(description="Null where the crop belongs to no track.")
@@ -146,11 +167,33 @@ class SearchView(BaseModel):
     took_ms: Timing
 
 
+class CalibrationSummary(BaseModel):
+    """What the decisions of an answer rest on; nulls where there is nothing."""
+
+    state: State = Field(description="Stale: calibrated for another model, so that there is no decision.")
+    match_score: float | None = Field(default=None, description="From this cosine similarity on, a hit is a match.")
+    possible_score: float | None = Field(default=None, description="From this one on it is possible, below it none.")
+    false_match_rate: float | None = Field(
+        default=None, description="Share of pairs of different vehicles accepted as matches."
+    )
+    expected_false_matches: float | None = Field(
+        default=None,
+        description="Crops of other vehicles to be expected at match_score or above among those compared: where it is "
+        "near 1 or more, a match alone proves little. Narrow the conditions.",
+    )
+
+
 class SearchAnswer(BaseModel):
     """The answer of a search. Fewer than k hits means that fewer exist."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_SEARCH_EXAMPLE]})
 
     hits: list[HitView]
+    decision: Decision | None = Field(
+        description="That of the hit with the highest score; none without hits: no match. Null where the collection's "
+        "scores are not calibrated, or min_score cut off what would have to be known."
+    )
+    explanation: str = Field(description="Why the decision is what it is, or why there is none.")
+    calibration: CalibrationSummary
     query: QueryView
     search: SearchView

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from index.contract import UNIT_TOLERANCE, Filter
 from model.embedder import Embedder
 from service.access import Caller
+from service.calibration.repository import CalibrationRepository
 from service.collections.repository import CollectionRepository
 from service.database.tables import Collection
 from service.disconnect import unless_gone
@@ -40,7 +41,8 @@ async def search_by_image(runtime: Runtime, request: Request, caller: Caller, fo
     started = time.perf_counter()
     where = _without_camera(form.where(), form.camera_id, exclude=form.exclude_same_camera)
     async with runtime.database.reading() as session:
-        await _enter(runtime, session, caller, form)
+        collection = await _enter(runtime, session, caller, form)
+        standing = await CalibrationRepository(session).standing(collection)
     with runtime.queue.admit(Lane.SEARCH, len(form.images)):
         crops = await unless_gone(request, prepared(runtime, form.images))
         decoded = time.perf_counter()
@@ -51,6 +53,7 @@ async def search_by_image(runtime: Runtime, request: Request, caller: Caller, fo
         vector=vector,
         camera_id=form.camera_id,
         where=where,
+        standing=standing,
         quality=[crop.quality for crop in crops],
         times=Times(started, decoded, time.perf_counter()),
     )
@@ -68,6 +71,7 @@ async def search_by_crop(runtime: Runtime, request: Request, caller: Caller, sea
     where = search.where()
     async with runtime.database.reading() as session:
         collection = await _enter(runtime, session, caller, search)
+        standing = await CalibrationRepository(session).standing(collection)
         stored = await stored_query(session, collection, search)
     question = Question(
         action="search_by_crop",
@@ -75,6 +79,7 @@ async def search_by_crop(runtime: Runtime, request: Request, caller: Caller, sea
         vector=mean_vector(stored.vectors, "crop_ids"),
         camera_id=stored.camera_id,
         where=stored.narrowed(where, same_camera=search.exclude_same_camera, same_track=search.exclude_same_track),
+        standing=standing,
         times=Times(started, started, time.perf_counter()),
     )
     return await answer(runtime, request, caller, question)
@@ -94,13 +99,15 @@ async def search_by_embedding(
     where = _without_camera(search.where(), search.camera_id, exclude=search.exclude_same_camera)
     vector = _checked_vector(runtime.embedder, search)
     async with runtime.database.reading() as session:
-        await _enter(runtime, session, caller, search)
+        collection = await _enter(runtime, session, caller, search)
+        standing = await CalibrationRepository(session).standing(collection)
     question = Question(
         action="search_by_embedding",
         fields=search,
         vector=vector,
         camera_id=search.camera_id,
         where=where,
+        standing=standing,
         times=Times(started, started, time.perf_counter()),
     )
     return await answer(runtime, request, caller, question)

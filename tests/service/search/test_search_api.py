@@ -64,7 +64,7 @@ class TestAnswer:
     async def test_is_as_the_contract_says(self, search_shared: Post, city: dict[str, str]) -> None:
         answer = (await search_shared(100, collection="city", k=2)).json()
         first = answer["hits"][0]
-        assert set(answer) == {"hits", "query", "search"}
+        assert set(answer) == {"hits", "decision", "explanation", "calibration", "query", "search"}
         assert first["rank"] == 1
         assert first["score"] == pytest.approx(1, abs=1e-3)
         assert first["crop"]["id"] == city["a1"]
