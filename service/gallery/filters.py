@@ -63,10 +63,10 @@ def _of_camera_and_track(where: Filter) -> Iterator[ColumnElement[bool]]:
     if where.exclude_camera_ids:
         yield Crop.camera_id.not_in(where.exclude_camera_ids)
     if where.tracks is not None:
-        yield _on_tracks(where.tracks)
+        yield on_tracks(where.tracks)
     if where.exclude_tracks:
         # NULL where a crop lacks a track or a session that is asked for: it is on none of them then
-        yield not_(func.coalesce(_on_tracks(where.exclude_tracks), false()))
+        yield not_(func.coalesce(on_tracks(where.exclude_tracks), false()))
 
 
 def _of_vehicle(where: Filter) -> Iterator[ColumnElement[bool]]:
@@ -76,7 +76,8 @@ def _of_vehicle(where: Filter) -> Iterator[ColumnElement[bool]]:
         yield Crop.vehicle_id.is_(None) | Crop.vehicle_id.not_in(where.exclude_vehicle_ids)
 
 
-def _on_tracks(tracks: Iterable[Track]) -> ColumnElement[bool]:
+def on_tracks(tracks: Iterable[Track]) -> ColumnElement[bool]:
+    """Whether a crop is on one of some tracks; may be NULL where it lacks a track or a session."""
     found = list(tracks)
     in_sessions = [track for track in found if track[1] is not None]
     sessionless = [(camera_id, track_id) for camera_id, session_id, track_id in found if session_id is None]

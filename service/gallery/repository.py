@@ -10,9 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from index.contract import Filter
+from service.cursors import foreign_cursor
 from service.database.tables import Collection, Crop, Embedding, Installation
 from service.database.vectors import encode
-from service.errors import ExternalIdConflictError, InvalidValueError
+from service.errors import ExternalIdConflictError
 from service.gallery.change_lines import ChangeLines
 from service.gallery.filters import ANY_ROW, RowConditions, conditions
 from service.gallery.records import CropRecord, NewCrop
@@ -196,4 +197,4 @@ def _parse_cursor(cursor: str) -> UUID:
     try:
         return UUID(cursor)
     except ValueError as error:
-        raise InvalidValueError("The cursor is not one of this service; start again without it.") from error
+        raise foreign_cursor() from error

@@ -1,0 +1,1 @@
+"""Tracks: what one camera saw of one vehicle without losing it."""
