@@ -24,7 +24,6 @@ from service.search.endpoints import router as search_router
 from service.settings import Settings
 from service.timeline.endpoints import router as timeline_router
 from service.tracks.endpoints import router as tracks_router
-from service.tracks.endpoints import router as tracks_router
 
 _DESCRIPTION = """Vehicle re-identification: enroll vehicle crops, find the same vehicle on other cameras.
 
@@ -41,7 +40,6 @@ _TAGS = [
     {"name": "calibration", "description": "What the scores of a collection mean."},
     {"name": "cameras", "description": "Where the crops come from."},
     {"name": "jobs", "description": "Long work, and how far it is."},
-    {"name": "tracks", "description": "What one camera saw of one vehicle, as its tracker followed it."},
     {"name": "tracks", "description": "What one camera saw of one vehicle, as its tracker followed it."},
     {"name": "operation", "description": "Is the service alive and ready."},
 ]
@@ -88,7 +86,6 @@ def create_app(settings: Settings) -> FastAPI:
         collections_router,
         calibration_router,
         cameras_router,
-        tracks_router,
         tracks_router,
         timeline_router,
         ops_router,
