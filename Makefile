@@ -22,8 +22,10 @@ run: $(VENV)/.runtime ## Serve on http://127.0.0.1:8000 with the embedded databa
 test: $(VENV)/.dev ## Run every test, a real PostgreSQL included
 	@$(BIN)/python -m pytest
 
-test-faults: $(VENV)/.dev ## Run the kill -9 tests and the index's threads for longer than `make test` does
-	@CLIP_SENET_FAULT_ROUNDS=40 $(BIN)/python -m pytest tests/faults --deselect tests/faults/test_kill_index.py
+test-faults: $(VENV)/.dev ## Run the kill -9 tests, 10,000 malformed uploads and the index's threads, longer than `make test` does
+	@CLIP_SENET_FAULT_ROUNDS=40 $(BIN)/python -m pytest tests/faults --deselect tests/faults/test_kill_index.py \
+		--deselect tests/faults/test_malformed_uploads.py
+	@CLIP_SENET_FAULT_ROUNDS=10000 $(BIN)/python -m pytest tests/faults/test_malformed_uploads.py
 	@CLIP_SENET_FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/faults/test_kill_index.py
 	@CLIP_SENET_FAULT_SECONDS=60 $(BIN)/python -m pytest tests/index/test_threads.py
 
