@@ -35,7 +35,12 @@ class Page:
         return "" if self is PAGES[0] else f"console/{self.name}"
 
 
-PAGES: Final = (Page("search", "Vehicle search", "Search"),)
+PAGES: Final = (
+    Page("search", "Vehicle search", "Search"),
+    Page("cameras", "Cameras", "Cameras"),
+    Page("collections", "Collections", "Collections"),
+    Page("jobs", "Jobs", "Jobs"),
+)
 
 
 def composed(page: Page, files: Mapping[str, str]) -> str:

@@ -307,7 +307,7 @@ class TestKeys:
         page.on("filechooser", lambda chooser: chooser.set_files(pictures[1]))
         page.keyboard.press("Tab")
         expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
-        for _ in page.locator(".top a, .top button").all():
+        for _ in page.locator(".top a, .top button, .top select").all():
             page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         expect(page.locator("#files")).to_be_focused()

@@ -1,6 +1,7 @@
 // The console: a query form on the left, its answer on the right, and the way back between queries.
 
 import { fetchImage, listCameras, ROOT, search, ServiceProblem, timeline } from "../shared/api.js";
+import { collection } from "../shared/collection.js";
 import { byId, el } from "../shared/dom.js";
 import { clearMessages, showProblem } from "../shared/messages.js";
 import "../shared/shell.js";
@@ -18,7 +19,6 @@ const brush = new TimeBrush();
 const form = new QueryForm({
   onSearch: run,
   onProblem: (title, detail) => showProblem({ title, detail }),
-  onCollection: loadGallery,
 });
 const results = new Results({
   onPick: searchBy,
@@ -123,7 +123,7 @@ function showAnswer({ answer, query }) {
 
 async function loadGallery() {
   try {
-    [form.cameraFilter.cameras, brush.timeline] = await Promise.all([listCameras(form.collection), timeline(form.collection, BUCKETS)]);
+    [form.cameraFilter.cameras, brush.timeline] = await Promise.all([listCameras(collection), timeline(collection, BUCKETS)]);
   } catch (error) {
     if (!(error instanceof ServiceProblem)) throw error;
     form.cameraFilter.cameras = [];
@@ -167,6 +167,5 @@ byId("reset").addEventListener("click", () => {
   byId("files").focus();
 });
 
-form.collection = new URLSearchParams(location.search).get("collection") ?? "";
 loadGallery();
 document.addEventListener("visibilitychange", () => document.hidden || loadGallery());

@@ -1,5 +1,6 @@
 // The query form: pictures by choosing, dropping or pasting, and the fields beside them.
 
+import { collection } from "../shared/collection.js";
 import { byId, el } from "../shared/dom.js";
 import { utcOfInput, zoneSentence } from "../shared/time.js";
 import { CameraFilter } from "./cameras.js";
@@ -16,8 +17,8 @@ export class QueryForm {
   #pictures = [];
   #onProblem;
 
-  /** @param {{onSearch: function(), onProblem: function(string, string), onCollection: function()}} listeners */
-  constructor({ onSearch, onProblem, onCollection }) {
+  /** @param {{onSearch: function(), onProblem: function(string, string)}} listeners */
+  constructor({ onSearch, onProblem }) {
     this.#onProblem = onProblem;
     byId("query").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -27,7 +28,6 @@ export class QueryForm {
       this.add([...target.files]);
       target.value = "";
     });
-    byId("collection").addEventListener("change", onCollection);
     for (const id of ["from", "to"]) byId(id).addEventListener("input", () => this.#renderZone());
     this.#takeDrops();
     document.addEventListener("paste", (event) => {
@@ -41,14 +41,6 @@ export class QueryForm {
 
   get pictures() {
     return this.#pictures;
-  }
-
-  get collection() {
-    return byId("collection").value.trim();
-  }
-
-  set collection(name) {
-    byId("collection").value = name;
   }
 
   add(files) {
@@ -85,7 +77,7 @@ export class QueryForm {
         k: Number(byId("k").value),
         groupBy: byId("group-by").value,
         minScore: minScore === "" ? null : Number(minScore),
-        collection: this.collection,
+        collection,
         purpose: byId("purpose").value.trim(),
       },
     };
@@ -99,7 +91,6 @@ export class QueryForm {
     byId("k").value = query.k;
     byId("group-by").value = query.groupBy;
     byId("min-score").value = query.minScore ?? "";
-    this.collection = query.collection;
     byId("purpose").value = query.purpose;
   }
 

@@ -55,26 +55,48 @@ export async function call(address, options = {}) {
   return response;
 }
 
-/** @returns {Promise<{camera_id: string, crops: number}[]>} every camera of a collection */
-export async function listCameras(collection, signal) {
-  const cameras = [];
+/** The address of a path with parameters; null and empty ones are left out, lists are repeated. */
+export function withParameters(path, parameters) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== null && one !== undefined && one !== "") query.append(name, one);
+    }
+  }
+  return query.size > 0 ? `${path}?${query}` : path;
+}
+
+/** @returns {Promise<Object>} what a GET answers */
+export async function get(path, parameters = {}, signal = undefined) {
+  return (await call(withParameters(path, parameters), { signal })).json();
+}
+
+/** Send JSON. @returns {Promise<?Object>} the answer; null where it has no body */
+export async function send(method, path, body = null, parameters = {}) {
+  const options = { method };
+  if (body !== null) Object.assign(options, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+  const response = await call(withParameters(path, parameters), options);
+  return response.status === 204 ? null : response.json();
+}
+
+/** Every item of a paged list. */
+export async function all(path, parameters = {}, signal = undefined) {
+  const items = [];
   let cursor = null;
   do {
-    const parameters = new URLSearchParams({ limit: "200" });
-    if (collection) parameters.set("collection", collection);
-    if (cursor) parameters.set("cursor", cursor);
-    const page = await (await call(`cameras?${parameters}`, { signal })).json();
-    cameras.push(...page.items);
+    const page = await get(path, { ...parameters, cursor }, signal);
+    items.push(...page.items);
     cursor = page.next_cursor;
   } while (cursor);
-  return cameras;
+  return items;
 }
+
+/** @returns {Promise<{camera_id: string, crops: number}[]>} every camera of a collection */
+export const listCameras = (collection, signal) => all("cameras", { collection, limit: 1000 }, signal);
 
 /** @returns {Promise<?{start: string, end: string, counts: number[]}>} pictures by time of capture; null where none has one */
 export async function timeline(collection, buckets, signal) {
-  const parameters = new URLSearchParams({ buckets: String(buckets) });
-  if (collection) parameters.set("collection", collection);
-  const found = await (await call(`timeline?${parameters}`, { signal })).json();
+  const found = await get("timeline", { collection, buckets }, signal);
   return found.start === null ? null : found;
 }
 

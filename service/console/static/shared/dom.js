@@ -18,6 +18,23 @@ export function el(tag, properties = {}, ...children) {
   return element;
 }
 
+/** An element of SVG; all properties are attributes. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** A button that does something. */
+export function button(text, action, properties = {}) {
+  const made = el("button", { type: "button", ...properties }, text);
+  made.addEventListener("click", action);
+  return made;
+}
+
 export const byId = (id) => document.getElementById(id);
 
 const integers = new Intl.NumberFormat("en");

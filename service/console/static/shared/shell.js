@@ -1,6 +1,7 @@
 // What every page has: whether the service is ready, and the key that is shown to it.
 
 import { unreadiness, whenUnauthorized } from "./api.js";
+import { offerCollections } from "./collection.js";
 import { byId, el } from "./dom.js";
 import { session } from "./session.js";
 
@@ -46,6 +47,7 @@ function cancel(dialog) {
 
 byId("session").addEventListener("click", () => askForKey());
 whenUnauthorized(() => askForKey(session.key === "" ? "The service asks for a key." : "The service does not take this key any longer."));
+offerCollections();
 showState();
 setInterval(() => document.hidden || showState(), STATE_EVERY_MS);
 document.addEventListener("visibilitychange", () => document.hidden || showState());

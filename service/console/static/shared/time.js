@@ -1,5 +1,7 @@
 // The service speaks UTC; people read their own clock. Both are shown.
 
+import { el } from "./dom.js";
+
 const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 /** "UTC+02:00" for the offset that the user's zone has at a given moment. */
@@ -37,4 +39,19 @@ export function zoneSentence(from, to) {
   const sent = [from && `from ${inUtc(from)}`, to && `to ${inUtc(to)}`].filter(Boolean).join(" ");
   const offsets = [...new Set([from, to].filter(Boolean).map((iso) => offset(new Date(iso))))].join(", ");
   return `In your time zone, ${zone} (${offsets}). Sent as ${sent}.`;
+}
+
+/** Both clocks of a time, in a cell of a table. */
+export function bothClocks(iso) {
+  if (iso === null) return null;
+  return [el("time", { dateTime: iso }, inLocalTime(iso)), el("span", { class: "utc" }, inUtc(iso))];
+}
+
+/** "3 min 20 s" for a number of seconds. */
+export function duration(seconds) {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }

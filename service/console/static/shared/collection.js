@@ -1,0 +1,36 @@
+// The collection that the pages are about: the address says it, and this tab remembers it.
+
+import { all, ServiceProblem } from "./api.js";
+import { byId, el } from "./dom.js";
+
+const KEY = "clip-senet-collection";
+const DEFAULT = "default";
+
+const asked = new URLSearchParams(location.search).get("collection");
+if (asked) sessionStorage.setItem(KEY, asked);
+
+/** Name of the collection. */
+export const collection = asked || sessionStorage.getItem(KEY) || DEFAULT;
+
+/** The address of this page about another collection. */
+export function addressOf(name) {
+  const address = new URL(location.href);
+  address.search = new URLSearchParams({ collection: name }).toString();
+  address.hash = "";
+  return address.href;
+}
+
+/** Offer the collections that the key may use. */
+export async function offerCollections() {
+  const choice = byId("collection-choice");
+  let names = [];
+  try {
+    names = (await all("collections", { limit: 1000 })).map(({ name }) => name);
+  } catch (error) {
+    // What keeps the list from being read is told by whatever else the page asks for.
+    if (!(error instanceof ServiceProblem)) throw error;
+  }
+  if (!names.includes(collection)) names.unshift(collection);
+  choice.replaceChildren(...names.map((name) => el("option", { value: name, selected: name === collection }, name)));
+  choice.addEventListener("change", () => location.assign(addressOf(choice.value)));
+}
