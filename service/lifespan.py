@@ -25,6 +25,7 @@ from service.jobs.runner import JobRunner
 from service.jobs.work import work_of
 from service.ops.readiness import probe_model
 from service.processes.presence import Cleanliness, Presence
+from service.retention.keeper import RetentionKeeper
 from service.runtime import Runtime
 from service.settings import Settings
 
@@ -71,6 +72,9 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(presence.stop)
         await follower.start()
         stack.push_async_callback(follower.close)
+        retention = RetentionKeeper(database, store, follower.note_commit, settings.retention_check_s)
+        retention.start()
+        stack.push_async_callback(retention.stop)
         queue = EmbeddingQueue(embedder.embed, settings.batch_size, settings.queue_crops)
         queue.start()
         stack.push_async_callback(asyncio.to_thread, queue.stop)

@@ -120,6 +120,9 @@ class Settings(BaseSettings):
     change_log_days: Annotated[float, Field(gt=0)] = Field(
         7.0, description="Days that changes are kept; an index that was away for longer is built anew."
     )
+    retention_check_s: Annotated[float, Field(gt=0)] = Field(
+        300.0, description="Seconds between two looks for crops that are older than their collection keeps them."
+    )
     min_sequence_wait_s: Annotated[float, Field(gt=0)] = Field(
         2.0, description="How long a search waits for min_sequence."
     )

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Row, Select, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Row, Select, Uuid, delete, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 
 from index.contract import Filter
@@ -85,7 +85,7 @@ class GalleryRepository(ChangeLines):
         """Delete a crop and its embeddings; the crop as it was, None where there was none."""
         return await self._session.scalar(delete(Crop).where(Crop.id == crop_id).returning(Crop))
 
-    async def expire(self, collection_id: UUID, before: datetime) -> tuple[int, int]:
+    async def expire(self, collection_id: UUID, before: datetime) -> tuple[list[UUID], int]:
         """Delete every crop of a collection captured before a time, with one line of the change log. Call it last.
 
         The index forgets by that line whatever it holds from before the time. So the line must come after every crop
@@ -97,21 +97,19 @@ class GalleryRepository(ChangeLines):
             before: The time, aware; itself not before. Crops without a time of capture stay.
 
         Returns:
-            How many were deleted and the number of the line; `head` where none was and no line was written.
+            Which were deleted and the number of the line; `head` where none was and no line was written.
         """
         old = (Crop.collection_id == collection_id) & (Crop.captured_at < before)
         deleted = await self._delete_all(old)
         await self._lock_log()
         deleted += await self._delete_all(old)
         if not deleted:
-            return 0, await self.head()
+            return [], await self.head()
         return deleted, await self._log_expiry(collection_id, before)
 
-    async def _delete_all(self, which: ColumnElement[bool]) -> int:
-        result = await self._session.execute(
-            delete(Crop).where(which), execution_options={"synchronize_session": False}
-        )
-        return cast("CursorResult[Any]", result).rowcount
+    async def _delete_all(self, which: ColumnElement[bool]) -> list[UUID]:
+        deleted = delete(Crop).where(which).returning(Crop.id)
+        return list(await self._session.scalars(deleted, execution_options={"synchronize_session": False}))
 
     async def get(self, crop_id: UUID) -> CropRecord | None:
         """The crop of that id; None where there is none."""
@@ -124,8 +122,8 @@ class GalleryRepository(ChangeLines):
 
     async def with_image(self, crop_ids: Iterable[UUID]) -> set[UUID]:
         """Which of these ids have a row that says that their picture is kept."""
-        wanted = select(Crop.id).where(Crop.id.in_(list(crop_ids)), Crop.has_image)
-        return set(await self._session.scalars(wanted))
+        among = Crop.id == func.any(literal(list(crop_ids), ARRAY(Uuid)))  # a folder of the store holds any number
+        return set(await self._session.scalars(select(Crop.id).where(among, Crop.has_image)))
 
     async def count_images(self, collection_id: UUID) -> int:
         """Crops of a collection that have their picture."""

@@ -31,7 +31,8 @@ async def _expire(database: Database, before: datetime, collection: str = "defau
         gallery = GalleryRepository(session)
         owner = await CollectionRepository(session).collection(collection)
         assert owner is not None
-        return await gallery.expire(owner.id, before)
+        expired, sequence = await gallery.expire(owner.id, before)
+        return len(expired), sequence
 
 
 async def _lines(database: Database) -> int:

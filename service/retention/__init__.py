@@ -1,0 +1,1 @@
+"""Retention: crops go when they are as old as their collection allows."""
