@@ -34,7 +34,7 @@ class AuditRepository:
             caller: Who did it.
             action: What was done: the operation id, such as "search_by_image".
             collection: Name of the collection; None where it was about none or all.
-            purpose: Why, in the caller's words.
+            purpose: Why, in the caller's words; where absent, what the request's X-Purpose said.
             filter: The conditions, or what else was asked for, as JSON.
             crop_ids: The crops that were answered, best first, or that it was done to.
         """
@@ -42,7 +42,7 @@ class AuditRepository:
             "action": action,
             "collection": collection,
             "request_id": caller.request_id,
-            "purpose": purpose,
+            "purpose": caller.purpose if purpose is None else purpose,
             "filter": dict(filter or {}),
             "crop_ids": list(crop_ids),
             "key_id": caller.key_id,

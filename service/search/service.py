@@ -131,8 +131,7 @@ async def _enter(
     collection = await repository.collection_of_model(asked.collection, runtime.embedder.model_id)
     if collection is None:
         raise no_collection(asked.collection)
-    if collection.require_purpose and asked.purpose is None:
-        raise invalid_field("purpose", f"the collection {asked.collection!r} asks why; send a purpose")
+    caller.purpose_for(asked.collection, required=collection.require_purpose, given=asked.purpose)
     return collection
 
 
