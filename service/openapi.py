@@ -8,14 +8,22 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
-from service.errors import ForbiddenError, NotFoundError, RateLimitedError, ServiceError, UnauthorizedError
+from service.errors import (
+    ForbiddenError,
+    ForeignRequestError,
+    NotFoundError,
+    RateLimitedError,
+    ServiceError,
+    UnauthorizedError,
+)
+from service.openapi_repairs import repaired
 from service.problem_examples import example_of
 from service.problems import PROBLEM_MEDIA_TYPE, Problem
 
 _MEANINGS = {
     400: "The request cannot be read.",
     401: "No key, or one that is unknown, expired or revoked.",
-    403: "The key lacks the scope, or is bound to other collections.",
+    403: "The key lacks the scope or is bound to other collections, or the request comes by way of another web site.",
     404: "No such crop or collection.",
     409: "The request contradicts what is stored, or the index has not reached min_sequence in time.",
     413: "Body, file or picture above a limit.",
@@ -25,6 +33,9 @@ _MEANINGS = {
     503: "A part of the service is down; detail says which.",
 }
 _WITH_RETRY_AFTER = {429, 503}
+
+_SERVERS = [{"url": "/", "description": "The service that this file comes from."}]
+_LICENCE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 
 # Swagger UI comes with this package from PyPI; nothing else of it is used.
 _SWAGGER_UI = "fastapi_offline"
@@ -59,7 +70,7 @@ def problems(*errors: type[ServiceError], guarded: bool = True) -> dict[int | st
     """
     access = (UnauthorizedError, ForbiddenError, RateLimitedError) if guarded else ()
     kinds: dict[int | str, list[type[ServiceError]]] = {}
-    for error in (*errors, *access):
+    for error in (*errors, *access, ForeignRequestError):
         kinds.setdefault(error.status, []).append(error)
     return {status: _problem(kinds[status]) for status in kinds}
 
@@ -75,9 +86,11 @@ def install_openapi(app: FastAPI) -> None:
                 description=app.description,
                 routes=app.routes,
                 tags=app.openapi_tags,
+                servers=_SERVERS,
+                license_info=_LICENCE,
             )
             described["components"]["schemas"] |= _problem_schemas()
-            app.openapi_schema = _with_binary_uploads(described)
+            app.openapi_schema = repaired(described)
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way to change it
@@ -119,15 +132,3 @@ def _problem(kinds: Sequence[type[ServiceError]]) -> dict[str, Any]:
 def _problem_schemas() -> dict[str, Any]:
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     return {**schema.pop("$defs"), Problem.__name__: schema}
-
-
-def _with_binary_uploads(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON document
-    """Uploads as `format: binary`; several client generators take OpenAPI 3.1's contentMediaType for plain text."""
-    if isinstance(node, list):
-        return [_with_binary_uploads(entry) for entry in node]
-    if not isinstance(node, dict):
-        return node
-    patched = {key: _with_binary_uploads(value) for key, value in node.items()}
-    if patched.get("type") == "string" and patched.pop("contentMediaType", None) == "application/octet-stream":
-        patched["format"] = "binary"
-    return patched

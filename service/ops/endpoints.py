@@ -12,7 +12,7 @@ from service.runtime import CurrentRuntime
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", operation_id="get_health", summary="Is the process alive")
+@router.get("/healthz", operation_id="get_health", summary="Is the process alive", responses=problems(guarded=False))
 async def get_health() -> Health:
     """Answers as long as the process takes requests; says nothing about its parts."""
     return Health(version=service.__version__)

@@ -41,8 +41,8 @@ GUARDED = {
 }
 """Operations that ask for a key, so that they may also answer 401, 403 and 429."""
 OPEN = {
-    "get_health": ("get", "/healthz", {200}),
-    "get_readiness": ("get", "/readyz", {200, 503}),
+    "get_health": ("get", "/healthz", {200, 403}),
+    "get_readiness": ("get", "/readyz", {200, 403, 503}),
 }
 
 

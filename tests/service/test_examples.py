@@ -60,11 +60,12 @@ CODES = {
     ("cancel_job", 409): {"conflict"},
     **{(name, 429): {"overloaded", "rate_limited"} for name in ("enroll_crops", "get_crop_image", "search_by_image")},
 }
+CODES |= {(name, 403): {"foreign_request"} for name in ("get_health", "get_readiness")}
 CODES_ANYWHERE = {
     400: {"malformed_request"},
     409: {"conflict"},
     401: {"unauthorized"},
-    403: {"forbidden"},
+    403: {"forbidden", "foreign_request"},
     404: {"not_found"},
     422: {"invalid_value"},
     429: {"rate_limited"},
