@@ -58,6 +58,8 @@ class FollowerIndex:
         self._store = store
         self._model_id = model_id
         self._lent: Lent | None = None
+        self._codecs: dict[Lent, dict[str, str]] = {}
+        """What the index that there is was last told of codecs; nothing, before it was told."""
         self._turn = asyncio.Lock()
         self._commits = 0
         self.line = ORIGIN
@@ -183,8 +185,7 @@ class FollowerIndex:
     async def _catch_up(self, truth: FollowerRepository) -> None:
         lent = self._lent
         assert lent is not None  # noqa: S101 - where there is none there is a doubt, and it is built
-        if self.line.sequence < self.head:
-            await self._take_codecs(truth, lent)
+        await self._take_codecs(truth, lent)
         while (changes := await truth.changes_after(self.line.sequence, CHANGES_BATCH)) is not None:
             await finished(lent.ask, _applied(changes))
             self.line = self.passed[changes.last.sequence] = changes.last
@@ -214,8 +215,19 @@ class FollowerIndex:
         return await finished(made)
 
     async def _take_codecs(self, truth: FollowerRepository, lent: Lent) -> None:
-        if codecs := await truth.codecs():
-            await finished(lent.ask, lambda index: [index.set_codec(name, codec) for name, codec in codecs.items()])
+        """Give each collection the codec that it has in the database: its own, or the default again."""
+        wanted = await truth.codecs()
+        if wanted == self._codecs.get(lent):
+            return
+        default = self._store.default_codec
+
+        def choose(index: FollowedIndex) -> None:
+            held = {name for name, one in index.stats().collections.items() if one.codec != default}
+            for name in held | self._codecs.get(lent, {}).keys() | wanted.keys():
+                index.set_codec(name, wanted.get(name, default))
+
+        await finished(lent.ask, choose)
+        self._codecs = {lent: wanted}
 
 
 async def _load(lent: Lent, batches: AsyncIterator[PackedCrops]) -> int:

@@ -51,6 +51,10 @@ class FollowedIndex(VectorIndex, Protocol):
 class IndexStore(Protocol):
     """Makes the index of a process. One at a time: the one before is closed."""
 
+    @property
+    def default_codec(self) -> str:
+        """How the vectors of a collection are kept that has no codec of its own."""
+
     def open(self, installation: UUID) -> tuple[FollowedIndex, Line] | None:
         """What was left and the line at which it stands; None where nothing of this database can be used."""
 
@@ -91,6 +95,11 @@ class SegmentStore:
         # snapshots are asked for, so that none is made of which the line is not known
         self._options = replace(options, snapshot_every=timedelta.max)
         self._kind = kind
+
+    @property
+    def default_codec(self) -> str:
+        """See `IndexStore.default_codec`."""
+        return self._options.codec
 
     def open(self, installation: UUID) -> tuple[FollowedIndex, Line] | None:
         """What was left; see `IndexStore.open`."""

@@ -339,3 +339,5 @@ async def test_a_collection_keeps_its_own_codec(database: Database, enrol: Enrol
         await _do(database, "UPDATE collections SET codec = 'fp16' WHERE name = 'small'")
         await enrol(database, collection="small")
         await until(lambda: codecs(follower) == {"small": "fp16", "plain": "fp32"})
+        await _do(database, "UPDATE collections SET codec = NULL WHERE name = 'small'")
+        await until(lambda: codecs(follower) == {"small": "fp32", "plain": "fp32"})
