@@ -85,8 +85,8 @@ class TestSearch:
         assert first.locator(".fill").evaluate("bar => bar.getBoundingClientRect().width") > 100
         for place in range(4):
             picture = page.locator(".hit img").nth(place)
-            expect(picture).to_have_js_property("complete", value=True)
-            assert picture.evaluate("one => one.naturalWidth") > 0
+            expect(picture).to_have_attribute("src", re.compile("^blob:"))
+            assert picture.evaluate("async one => { await one.decode(); return one.naturalWidth; }") > 0
         expect(page.locator("#summary")).to_contain_text("12 tracks, most similar first")
         expect(page.locator("#summary")).to_contain_text("not proof of identity")
         expect(page.locator(".how")).to_contain_text(re.compile(r"Exact search of 12 candidates.*\d+ ms.*Model tiny-"))
@@ -268,6 +268,39 @@ class TestTrail:
         page.locator("#trail button").click()
         expect(page.get_by_label("Camera that took it")).to_have_value("")
         expect(page.locator(".hit").first).to_be_visible()
+
+
+class TestNotThisOne:
+    def test_a_crop_of_another_vehicle_is_left_out_until_it_is_taken_back(
+        self, open_page: OpenPage, gallery: str, pictures: list[Path]
+    ) -> None:
+        page = open_page(gallery)
+        search_for(page, pictures[3], "gate-1")
+        seen(page)
+        expect(page.get_by_role("button", name="is another vehicle")).to_have_count(0)
+        page.locator(".hit", has_text="gate-2").locator(".face").first.click()
+        expect(page.get_by_role("button", name="Rank 1 is another vehicle")).to_be_visible()
+        before = seen(page)
+        with page.expect_response("**/search/crop") as response:
+            page.get_by_role("button", name="Rank 1 is another vehicle").click()
+        assert len(response.value.request.post_data_json["not_crop_ids"]) == 1
+        expect(page.locator("#rejected")).to_contain_text("1 picture left out as another vehicle")
+        expect(page.locator(".hit")).to_have_count(len(before) - 1)
+        assert seen(page)[0] != before[0]
+        page.get_by_role("button", name="Take back").click()
+        expect(page.locator(".hit")).to_have_count(len(before))
+        expect(page.locator("#rejected")).to_be_hidden()
+
+
+class TestDecision:
+    def test_without_a_calibration_it_says_that_there_is_none(
+        self, open_page: OpenPage, gallery: str, pictures: list[Path]
+    ) -> None:
+        page = open_page(gallery)
+        search_for(page, pictures[3])
+        seen(page)
+        expect(page.locator(".decided")).to_contain_text("No decision: the scores of this collection are not calibrated")
+        expect(page.locator(".hit .mark")).to_have_count(0)
 
 
 class TestProblems:

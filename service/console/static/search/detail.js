@@ -3,7 +3,7 @@
 import { byId, el, integer } from "../shared/dom.js";
 import { cropImage } from "../shared/pictures.js";
 import { inLocalTime, inUtc } from "../shared/time.js";
-import { scoreBar, scoreText, when } from "./results.js";
+import { decisionMark, scoreBar, scoreText, when } from "./results.js";
 
 export class Detail {
   #dialog = byId("detail");
@@ -75,13 +75,15 @@ export class Detail {
   }
 }
 
-function facts({ score, crop, track, matched_crops }) {
+function facts(hit) {
+  const { score, crop, track, matched_crops } = hit;
   const score_row = el("span", { class: "score" }, scoreBar(score), el("span", { class: "number" }, scoreText(score)));
   const rows = [
     ["Score", score_row],
+    ["Decision", decisionMark(hit)],
     ["Camera", crop.camera_id],
     ["Captured", when(crop.captured_at)],
-    ["Vehicle id", crop.vehicle_id ?? "unknown"],
+    ["Vehicle id", crop.vehicle_id === null ? "unknown" : `${crop.vehicle_id}${crop.vehicle_confirmed ? ", confirmed" : ", as claimed"}`],
     ["Track", track === null ? null : [track.session_id, track.track_id].filter((part) => part !== null).join(" / ")],
     ["Pictures that matched", integer(matched_crops)],
     ["Attributes", attributes(crop.attributes)],

@@ -22,6 +22,7 @@ const form = new QueryForm({
 });
 const results = new Results({
   onPick: searchBy,
+  onReject: searchWithout,
   onDetail: (at) => detail.open(trail.current.answer.hits, at),
   onClearFilters: () => {
     form.clearFilters();
@@ -99,17 +100,23 @@ async function run() {
   );
 }
 
-/** Search by an enrolled picture: the same search, with its picture and its camera. */
-async function searchBy(hit) {
+/** Search by an enrolled crop: by its stored vector, without its own camera. Its picture is fetched to be shown. */
+async function searchBy({ crop }) {
   let blob = null;
   const fetched = await attempt(
     async (signal) => {
-      blob = await fetchImage(hit.crop.id, { signal });
+      if (crop.has_image) blob = await fetchImage(crop.id, { signal });
     },
-    () => searchBy(hit),
+    () => searchBy({ crop }),
   );
   if (!fetched) return;
-  form.replacePictures([picture(blob, `camera ${hit.crop.camera_id}`)], hit.crop.camera_id);
+  form.replacePictures([picture(blob, `camera ${crop.camera_id}`, crop.id)], crop.camera_id);
+  if (await run()) results.focusFirst();
+}
+
+/** Search again without a crop that shows another vehicle. */
+async function searchWithout({ crop }) {
+  form.reject(crop.id);
   if (await run()) results.focusFirst();
 }
 

@@ -1,20 +1,21 @@
 // The query form: pictures by choosing, dropping or pasting, and the fields beside them.
 
 import { collection } from "../shared/collection.js";
-import { byId, el } from "../shared/dom.js";
+import { byId, count, el } from "../shared/dom.js";
 import { utcOfInput, zoneSentence } from "../shared/time.js";
 import { CameraFilter } from "./cameras.js";
 import { Cropper } from "./cropper.js";
 
 const PICTURES_AT_MOST = 16;
 
-/** A picture of the query: its bytes, a name, and an address to show it by. */
-export const picture = (blob, name) => ({ blob, name, address: URL.createObjectURL(blob) });
+/** A picture of the query: its bytes, a name, and an address to show it by; the crop that it is, where it is enrolled. */
+export const picture = (blob, name, crop = null) => ({ blob, name, crop, address: blob === null ? "" : URL.createObjectURL(blob) });
 
 export class QueryForm {
   cameraFilter = new CameraFilter();
   #cropper = new Cropper();
   #pictures = [];
+  #rejected = [];
   #onProblem;
 
   /** @param {{onSearch: function(), onProblem: function(string, string)}} listeners */
@@ -36,6 +37,11 @@ export class QueryForm {
       event.preventDefault();
       this.add(files);
     });
+    byId("rejected-clear").addEventListener("click", () => {
+      this.#rejected = [];
+      this.#renderPictures();
+      onSearch();
+    });
     this.#renderZone();
   }
 
@@ -44,6 +50,8 @@ export class QueryForm {
   }
 
   add(files) {
+    // A picture that comes from outside begins a query of its own: enrolled crops are searched by their stored vectors.
+    if (this.#pictures.some(({ crop }) => crop)) this.replacePictures([], "");
     const room = PICTURES_AT_MOST - this.#pictures.length;
     if (files.length > room) {
       this.#onProblem("Too many pictures", `One query takes up to ${PICTURES_AT_MOST} pictures of one vehicle; the rest was left out.`);
@@ -71,11 +79,14 @@ export class QueryForm {
       query: {
         files: this.#pictures,
         camera: byId("camera").value.trim(),
+        rejected: this.#rejected,
         cameras: this.cameraFilter.chosen,
         ...window,
         local: { from: from.value, to: to.value },
         k: Number(byId("k").value),
         groupBy: byId("group-by").value,
+        rerank: byId("rerank").value,
+        normalization: byId("normalization").checked,
         minScore: minScore === "" ? null : Number(minScore),
         collection,
         purpose: byId("purpose").value.trim(),
@@ -85,18 +96,27 @@ export class QueryForm {
 
   /** Show an earlier query again. */
   write(query) {
-    this.replacePictures(query.files, query.camera);
+    this.replacePictures(query.files, query.camera, query.rejected);
     this.cameraFilter.chosen = query.cameras;
     this.#writeWindow(query.local.from, query.local.to);
     byId("k").value = query.k;
     byId("group-by").value = query.groupBy;
+    byId("rerank").value = query.rerank;
+    byId("normalization").checked = query.normalization;
     byId("min-score").value = query.minScore ?? "";
     byId("purpose").value = query.purpose;
   }
 
-  replacePictures(pictures, camera) {
+  replacePictures(pictures, camera, rejected = []) {
     this.#pictures = pictures;
+    this.#rejected = rejected;
     byId("camera").value = camera;
+    this.#renderPictures();
+  }
+
+  /** Leave out a crop, with its track: it shows another vehicle. */
+  reject(crop) {
+    this.#rejected = [...this.#rejected, crop];
     this.#renderPictures();
   }
 
@@ -116,6 +136,11 @@ export class QueryForm {
   #renderPictures() {
     byId("crops").replaceChildren(...this.#pictures.map((shown, at) => this.#tile(shown, at)));
     byId("drop").classList.toggle("filled", this.#pictures.length > 0);
+    const stored = this.#pictures.some(({ crop }) => crop);
+    byId("camera").readOnly = stored;
+    byId("camera-hint").textContent = stored ? "It took the enrolled picture; its own sightings are left out." : "Its own sightings are then left out.";
+    byId("rejected").hidden = this.#rejected.length === 0;
+    byId("rejected-count").textContent = `${count(this.#rejected.length, "picture")} left out as another vehicle`;
     document.querySelector(".choose").textContent = this.#pictures.length > 0 ? "Add pictures" : "Choose pictures";
   }
 
@@ -127,6 +152,7 @@ export class QueryForm {
       crop.remove();
     });
     const crop = el("button", { type: "button", class: "crop", "aria-label": `Cut the vehicle out of ${shown.name}` }, "Crop");
+    crop.hidden = Boolean(shown.crop);
     crop.addEventListener("click", () => this.#cropper.open(shown, (part) => this.#replace(at, picture(part, shown.name))));
     const remove = el("button", { type: "button", class: "remove", "aria-label": `Remove ${shown.name}`, title: "Remove" }, "×");
     remove.addEventListener("click", () => {

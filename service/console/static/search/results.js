@@ -1,6 +1,6 @@
 // The answer: how it was found, and the ranked pictures.
 
-import { byId, count, el, integer } from "../shared/dom.js";
+import { button, byId, count, el, integer } from "../shared/dom.js";
 import { cropImage } from "../shared/pictures.js";
 import { inLocalTime, inUtc } from "../shared/time.js";
 
@@ -19,7 +19,7 @@ const filtersOf = ({ cameras, from, to, minScore }) => cameras.length > 0 || fro
 export class Results {
   #listeners;
 
-  /** @param {{onPick: function(Object), onDetail: function(number), onClearFilters: function()}} listeners */
+  /** @param {{onPick: function(Object), onReject: function(Object), onDetail: function(number), onClearFilters: function()}} listeners */
   constructor(listeners) {
     this.#listeners = listeners;
     byId("hits").addEventListener("keydown", (event) => this.#move(event));
@@ -35,10 +35,12 @@ export class Results {
     byId("content").classList.toggle("busy", on);
   }
 
-  show({ hits, search, query: made }, query) {
-    byId("hits").replaceChildren(...hits.map((hit, at) => this.#card(hit, at)));
+  show(answer, query) {
+    const { hits, search } = answer;
+    const stored = query.files.every(({ crop }) => crop);
+    byId("hits").replaceChildren(...hits.map((hit, at) => this.#card(hit, at, stored)));
     const parts = hits.length > 0 ? this.#found(hits, search, query) : this.#none(search, query);
-    byId("summary").replaceChildren(...parts, howFound(search, made));
+    byId("summary").replaceChildren(...parts.filter(Boolean), decided(answer), ...complaints(answer.query), howFound(search, answer.query));
   }
 
   focusFirst() {
@@ -83,7 +85,7 @@ export class Results {
     return button;
   }
 
-  #card(hit, at) {
+  #card(hit, at, stored) {
     const { crop } = hit;
     const image = cropImage(crop.id, { size: THUMBNAIL_PX });
     const face = el(
@@ -95,14 +97,16 @@ export class Results {
     face.addEventListener("click", () => this.#listeners.onPick(hit));
     const more = el("button", { type: "button", class: "more", "aria-label": `Details of rank ${hit.rank}` }, "Details");
     more.addEventListener("click", () => this.#listeners.onDetail(at));
+    const other = stored ? button("Not this one", () => this.#listeners.onReject(hit), { class: "more", "aria-label": `Rank ${hit.rank} is another vehicle` }) : null;
     return el(
       "li",
       { class: "hit" },
       face,
       el("p", { class: "score" }, scoreBar(hit.score), el("span", { class: "number" }, scoreText(hit.score))),
+      decisionMark(hit),
       el("p", { class: "where" }, el("span", { class: "camera" }, crop.camera_id), crop.vehicle_id === null ? null : el("span", { class: "vehicle", title: "Vehicle id" }, crop.vehicle_id)),
       when(crop.captured_at),
-      el("p", { class: "foot" }, el("span", {}, hit.matched_crops > 1 ? `${integer(hit.matched_crops)} pictures` : ""), more),
+      el("p", { class: "foot" }, el("span", {}, hit.matched_crops > 1 ? `${integer(hit.matched_crops)} pictures` : ""), other, more),
     );
   }
 
@@ -121,6 +125,30 @@ export class Results {
     event.preventDefault();
     faces[Math.min(faces.length - 1, Math.max(0, at + steps[event.key]))].focus();
   }
+}
+
+const DECISIONS = { match: ["good", "match"], possible: ["warn", "possible match"], none: ["muted", "no match"] };
+
+/** What the collection's calibration makes of a hit; nothing where it has none. */
+export function decisionMark({ decision, probability }) {
+  if (decision === null) return null;
+  const [kind, text] = DECISIONS[decision];
+  const share = probability === null ? "" : ` · ${Math.round(100 * probability)} % of such pairs are one vehicle`;
+  return el("p", { class: "decision" }, el("span", { class: `mark ${kind}` }, text), el("span", { class: "share" }, share));
+}
+
+/** The decision on the whole answer, or why there is none. */
+function decided({ decision, explanation, hits }) {
+  if (hits.length === 0) return null;
+  const mark = decision === null ? null : el("span", { class: `mark ${DECISIONS[decision][0]}` }, DECISIONS[decision][1]);
+  return el("p", { class: "decided" }, mark, " ", explanation);
+}
+
+/** What is wrong with the query's pictures. */
+function complaints({ quality }) {
+  return quality.flatMap(({ problems }, at) =>
+    problems.map(({ detail }) => el("p", { class: "caution" }, quality.length > 1 ? `Picture ${at + 1}: ${detail}` : detail)),
+  );
 }
 
 /** Both clocks of a capture time, or that it is unknown. */

@@ -42,7 +42,7 @@ export class Trail {
 
   #chip(step, at) {
     const { query, label } = step;
-    const image = el("img", { src: query.files[0].address, alt: "" });
+    const image = el("img", { src: query.files[0].address || null, alt: "" });
     image.addEventListener("error", () => image.remove());
     const chip = el("button", { type: "button", "aria-current": at === this.#at ? "step" : null }, image, el("span", {}, label));
     // history.go(0) would reload the page and lose the trail.

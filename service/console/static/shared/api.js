@@ -100,23 +100,41 @@ export async function timeline(collection, buckets, signal) {
   return found.start === null ? null : found;
 }
 
+/** What a search may ask for, by the names of the API; what is not set is left out. */
+const conditions = (query) => ({
+  collection: query.collection,
+  camera_ids: query.cameras,
+  from: query.from,
+  to: query.to,
+  k: query.k,
+  group_by: query.groupBy,
+  rerank: query.rerank,
+  camera_normalization: query.normalization || null,
+  min_score: query.minScore,
+  purpose: query.purpose,
+});
+
+const isSet = (value) => value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
+
 /**
- * @param {{files: {blob: Blob, name: string}[], camera: string, cameras: string[], from: ?string, to: ?string,
- *          k: number, groupBy: string, minScore: ?number, collection: string, purpose: string}} query
+ * Search by pictures, or by enrolled crops where the pictures are these.
+ * @param {{files: {blob: ?Blob, name: string, crop: ?string}[], camera: string, rejected: string[], cameras: string[], from: ?string,
+ *          to: ?string, k: number, groupBy: string, rerank: string, normalization: boolean, minScore: ?number, collection: string,
+ *          purpose: string}} query
  */
 export async function search(query, signal) {
+  const asked = Object.entries(conditions(query)).filter(([, value]) => isSet(value));
+  if (query.files.every(({ crop }) => crop)) {
+    const body = { crop_ids: query.files.map(({ crop }) => crop), not_crop_ids: query.rejected, ...Object.fromEntries(asked) };
+    const options = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal };
+    return (await call("search/crop", options)).json();
+  }
   const form = new FormData();
   for (const { blob, name } of query.files) form.append("images", blob, name);
-  const set = (name, value) => value !== null && value !== "" && form.append(name, value);
-  set("camera_id", query.camera);
-  for (const camera of query.cameras) form.append("camera_ids", camera);
-  set("from", query.from);
-  set("to", query.to);
-  set("k", query.k);
-  set("group_by", query.groupBy);
-  set("min_score", query.minScore);
-  set("collection", query.collection);
-  set("purpose", query.purpose);
+  if (query.camera !== "") form.append("camera_id", query.camera);
+  for (const [name, value] of asked) {
+    for (const one of [value].flat()) form.append(name, one);
+  }
   return (await call("search", { method: "POST", body: form, signal })).json();
 }
 
