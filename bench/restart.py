@@ -37,11 +37,11 @@ from bench.galleries import (
 from bench.harness import arguments, console, print_table, step, write_report
 from bench.reopening import Reopened, reopened
 from index.codecs import DEFAULT_CODEC
+from index.halves import STORED
 from index.options import IndexOptions
 from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
 from service.database.migrate import upgrade
-from service.database.vectors import STORED
 from service.follower import Follower
 from service.follower_duties import Rhythm
 from service.index_store import SegmentStore

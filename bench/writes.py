@@ -21,10 +21,10 @@ from bench.galleries import BATCH, COLLECTION, DAYS, EVERYTHING, MODEL, Gallery,
 from bench.harness import Times, arguments, console, print_table, step, timed_ms, write_report
 from index.codecs import DEFAULT_CODEC
 from index.contract import SightingColumns
+from index.halves import STORED, unit_of
 from index.options import IndexOptions
 from index.segmented import SegmentedIndex
 from index.sightings import halves_of
-from service.database.vectors import STORED, decode_many
 
 SEARCHERS: Final = 2
 TARGET_UPSERTS: Final = 20_000
@@ -57,7 +57,7 @@ def new_crops(gallery: Gallery, first: int, count: int) -> list[SightingColumns]
     """
     day = min(len(gallery) // DAYS, count)
     last = range(len(gallery) - day, len(gallery))
-    vectors, _ = decode_many(gallery.vectors[last.start :].astype(STORED))
+    vectors, _ = unit_of(gallery.vectors[last.start :].astype(STORED))
     like = SightingColumns.of(COLLECTION, [gallery.sighting(number) for number in last], vectors)
     batches = [like[start : start + BATCH] for start in range(0, day, BATCH)]
     made: list[SightingColumns] = []

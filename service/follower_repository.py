@@ -165,7 +165,7 @@ class FollowerRepository:
         """Some crops; None where there are none with an embedding of the model."""
         crops = self._crops().where(*some).order_by(Crop.id).subquery()
         fixed = func.uuid_send(crops.c.id).op("||")(func.timestamptz_send(crops.c.time))
-        nothing = literal_column("''::bytea")
+        nothing: ColumnElement[bytes] = literal_column("''::bytea")
         query = select(
             func.string_agg(fixed.op("||")(func.int8send(_fingerprint(crops))), nothing),
             func.string_agg(crops.c.vector, nothing),

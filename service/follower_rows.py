@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.contract import Scalar, SightingColumns, VectorError
+from index.halves import STORED, unit_of
 from index.times import UNKNOWN_TIME
 from service.database.engine import load_json
-from service.database.vectors import STORED, are_unit, decode_many
+from service.database.vectors import are_unit
 
 _SINCE_2000: Final = 946_684_800_000_000
 """Microseconds from 1970 to 2000, from which PostgreSQL counts."""
@@ -105,7 +106,7 @@ def _embeddings(crops: PackedCrops, dimension: int) -> NDArray[np.float32]:
     if set(sizes) != {size}:
         place = next(place for place, found in enumerate(sizes) if found != size)
         raise VectorError(f"Crop {crops.ids()[place]}: the stored vector has {sizes[place]} bytes, not {size}.")
-    embeddings, lengths = decode_many(np.frombuffer(crops.vectors, dtype=STORED).reshape(-1, dimension))
+    embeddings, lengths = unit_of(np.frombuffer(crops.vectors, dtype=STORED).reshape(-1, dimension))
     fit = are_unit(lengths)
     if not fit.all():
         place = int(fit.argmin())

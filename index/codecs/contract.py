@@ -76,7 +76,7 @@ class Codec(Protocol):
 
     @property
     def holds_halves(self) -> bool:
-        """Whether it holds every vector in half precision, so that `held` changes none that `halves.unit_of` made."""
+        """Whether it holds vectors in half precision, so that `held` changes none that `index.halves.unit_of` made."""
 
     def bytes_per_vector(self, dimension: int) -> float:
         """What a scan reads for each vector, without what a segment has once, such as a codebook."""

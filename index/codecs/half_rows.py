@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from index.codecs.contract import CodecError
 from index.codecs.flat import HALVES, HalfVectors
-from index.codecs.halves import STORED, unit_of
+from index.halves import STORED, unit_of
 
 
 class HalfRows:
@@ -61,7 +61,7 @@ class HalfRows:
         )
         if len(read) != len(rows) * self._row_bytes:
             raise OSError(f"a file of vectors was cut off while it was in use; {len(rows)} of its rows cannot be read")
-        return unit_of(np.frombuffer(read, dtype=STORED).reshape(-1, self.dimension))
+        return unit_of(np.frombuffer(read, dtype=STORED).reshape(-1, self.dimension))[0]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,4 +1,4 @@
-"""Vectors in half precision, and back to unit length without drifting.
+"""Vectors rounded to half precision without drifting.
 
 A vector is held as its half-precision codes divided by their length. That length is not quite 1, so rounding what is
 held to half precision again may give other codes, and a segment rewritten again and again would wander. So codes are
@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-STORED: Final = np.dtype("<f2")
+from index.halves import STORED, unit_of
 
 # Codes q of a vector whose length is off by at most 0.001 have a length L within 0.0015 of 1 (rounding adds 2^-11), and
 # the vector held is q / L. Scaled by any s within 2^-13 of L, each component is nearer to its q than to any other
@@ -30,32 +30,35 @@ def rounded(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[
         vectors: Shape (n, dimension), lengths within `index.contract.UNIT_TOLERANCE` of 1.
 
     Returns:
-        Codes and held vectors, `unit_of` of the codes, both of shape (n, dimension).
+        Codes and held vectors, `index.halves.unit_of` of the codes, both of shape (n, dimension).
     """
     codes, held = np.empty(vectors.shape, dtype=STORED), np.empty(vectors.shape, dtype=np.float32)
     lost = []
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         block = slice(start, start + _ROWS_AT_ONCE)
         codes[block] = vectors[block]
-        held[block] = unit_of(codes[block])
+        held[block] = unit_of(codes[block])[0]
         lost.append(start + np.flatnonzero((held[block] != vectors[block]).any(axis=1)))
     for rows in _some(np.concatenate(lost) if lost else np.empty(0, dtype=np.int64)):
         _lead_back(codes, held, vectors, rows)
     return codes, held
 
 
-def unit_of(codes: NDArray[np.float16]) -> NDArray[np.float32]:
-    """The vectors held in codes of shape (n, dimension): divided by their lengths, float32.
+def codes_of(held: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Codes of vectors that are held: what these codes hold is the given vectors, bit for bit.
 
-    The squares of half-precision numbers up to 1 are multiples of 2^-48, so their sum is exact in float64 and the
-    result does not depend on the order of the additions.
+    Args:
+        held: Shape (n, dimension).
+
+    Raises:
+        ValueError: One is nothing that is held.
     """
-    unit = np.empty(codes.shape, dtype=np.float32)
-    for start in range(0, len(codes), _ROWS_AT_ONCE):
-        exact = codes[start : start + _ROWS_AT_ONCE].astype(np.float64)
-        exact /= np.sqrt(np.einsum("ij,ij->i", exact, exact))[:, None]
-        unit[start : start + _ROWS_AT_ONCE] = exact
-    return unit
+    codes = held.astype(STORED)
+    if not np.array_equal(unit_of(codes)[0], held):
+        codes, again = rounded(held)
+        if not np.array_equal(again, held):
+            raise ValueError("These are no held vectors: write what `held` answers.")
+    return codes
 
 
 def _lead_back(
@@ -71,7 +74,7 @@ def _lead_back(
             continue
         rows = lost[promising]
         found = (vectors[rows] * scale).astype(STORED)
-        same = (unit_of(found) == vectors[rows]).all(axis=1)
+        same = (unit_of(found)[0] == vectors[rows]).all(axis=1)
         codes[rows[same]], held[rows[same]] = found[same], vectors[rows[same]]
         lost, first = np.delete(lost, promising[same]), np.delete(first, promising[same], axis=0)
 

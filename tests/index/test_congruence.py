@@ -19,8 +19,8 @@ from support.indexes import Backend
 from support.oracle import Oracle, assert_answer
 from support.vectors import unit
 
-from index.codecs.halves import unit_of
 from index.contract import Filter, Scalar, Sighting, SightingColumns, VectorIndex
+from index.halves import unit_of
 from index.segmented import SegmentedIndex
 
 DIMENSION = 8
@@ -164,7 +164,7 @@ class Histories(RuleBasedStateMachine):
         form: str = FORMS[0],
     ) -> None:
         if form == "halves":
-            upserts = [replace(one, embedding=unit_of(one.embedding[None].astype(np.float16))[0]) for one in upserts]
+            upserts = [replace(one, embedding=unit_of(one.embedding[None].astype(np.float16))[0][0]) for one in upserts]
         self.oracle.apply(upserts, deletes, watermark, expired)
         self.index.apply(in_form(upserts, form), iter(deletes), watermark, expired)
 

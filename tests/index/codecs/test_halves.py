@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.codecs.halves import rounded, unit_of
+from index.codecs.halves import codes_of, rounded
+from index.halves import unit_of
 
 DIMENSIONS = (1, 2, 3, 4, 7, 16, 64, 512)
 
 
 def stored_and_read(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     codes, held = rounded(vectors)
-    assert np.array_equal(unit_of(codes), held)
+    assert np.array_equal(unit_of(codes)[0], held)
     return held
 
 
@@ -27,8 +28,8 @@ def awkward_vectors(dimension: int, rows: int = 4000) -> NDArray[np.float32]:
 
 def drifting(vectors: NDArray[np.float32]) -> int:
     """How many vectors another rounding to half precision would change."""
-    once = unit_of(vectors.astype(np.float16))
-    return int((unit_of(once.astype(np.float16)) != once).any(axis=1).sum())
+    once, _ = unit_of(vectors.astype(np.float16))
+    return int((unit_of(once.astype(np.float16))[0] != once).any(axis=1).sum())
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
@@ -45,7 +46,7 @@ def test_what_is_held_stays_the_same_however_often_it_is_rewritten(dimension: in
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
 def test_vectors_read_from_stored_half_precision_are_held_as_they_are(dimension: int) -> None:
-    stored = unit_of(awkward_vectors(dimension).astype(np.float16))
+    stored, _ = unit_of(awkward_vectors(dimension).astype(np.float16))
     assert np.array_equal(stored_and_read(stored), stored)
 
 
@@ -62,3 +63,16 @@ def test_a_vector_is_held_the_same_alone_and_among_others() -> None:
     together = stored_and_read(vectors)
     alone = np.concatenate([stored_and_read(vectors[row : row + 1]) for row in range(len(vectors))])
     assert np.array_equal(together, alone)
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_codes_of_what_is_held_lead_back_to_it(dimension: int) -> None:
+    held = stored_and_read(awkward_vectors(dimension))
+    assert np.array_equal(unit_of(codes_of(held))[0], held)
+
+
+def test_there_are_no_codes_of_what_was_never_rounded() -> None:
+    vectors = stored_and_read(awkward_vectors(64))
+    vectors[77] = awkward_vectors(64)[78]
+    with pytest.raises(ValueError, match="no held vectors"):
+        codes_of(vectors)

@@ -5,7 +5,7 @@ import pytest
 from support.vectors import unit_rows
 
 from index.contract import UNIT_TOLERANCE
-from service.database.vectors import STORED, are_unit, decode, decode_many, encode
+from service.database.vectors import are_unit, decode, encode
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 256, 512, 2048])
@@ -51,18 +51,6 @@ def test_a_length_just_outside_the_tolerance_is_refused() -> None:
             encode(vector)
 
 
-def test_many_are_decoded_as_each_is() -> None:
-    """Bit for bit, whatever the others are."""
-    vectors = unit_rows(5, 300, 48)
-    stored = [encode(vector) for vector in vectors]
-    embeddings, lengths = decode_many(np.frombuffer(b"".join(stored), dtype=STORED).reshape(300, 48))
-    np.testing.assert_array_equal(embeddings, [decode(one) for one in stored])
-    assert are_unit(lengths).all()
-    assert len(np.unique(lengths)) > 1  # rounding moved them, and decoding moved them back
-    np.testing.assert_allclose(np.linalg.norm(embeddings.astype(np.float64), axis=1), 1, atol=1e-7)
-
-
-def test_the_broken_ones_among_many_are_told() -> None:
-    vectors = np.array([[1, 0], [2, 0], [0, 0], [np.nan, 1], [0, 1]], dtype=STORED)
-    _, lengths = decode_many(vectors)
-    assert are_unit(lengths).tolist() == [True, False, False, False, True]
+def test_lengths_that_are_those_of_no_embedding_are_told() -> None:
+    lengths = np.array([1, 1 - UNIT_TOLERANCE / 2, 1 + 2 * UNIT_TOLERANCE, 0, np.nan, np.inf])
+    assert are_unit(lengths).tolist() == [True, True, False, False, False, False]
