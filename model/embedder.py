@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +16,7 @@ from model.network import CLIPSENet
 from model.preprocessing import to_images
 from model.projection import Projection
 from model.resizing import RESIZE, resize_crop
-from model.weights import load_checkpoint, shipped_weights
+from model.weights import load_checkpoint, read_metadata, shipped_weights
 
 _UNIT_TOLERANCE = 1e-3
 
@@ -31,6 +32,7 @@ class Embedder:
         weights_digest: SHA-256 of the weights file, in hex.
         device: Where to run.
         projection: Projects what the network gives, where there is one.
+        metadata: Text from the header of the weights file, by name.
 
     Raises:
         WeightsError: The network has a camera table, or the projection was fitted on another model.
@@ -43,6 +45,9 @@ class Embedder:
         dimension: D, length of the embeddings.
         image_size: Side of the square crops that `embed` takes.
         device: Where the network runs.
+        preset: The preset's name.
+        metadata: Text from the header of the weights file: what they were trained and measured on, for example.
+        base_model_id: The model that the projection was fitted on; None without one.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Embedder:
         weights_digest: str,
         device: torch.device,
         projection: Projection | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         if network.preset.camera_table:
             raise WeightsError(
@@ -62,9 +68,13 @@ class Embedder:
         self.dimension = network.preset.embedding_dim
         self.image_size = network.preset.image_size
         self.model_id = f"{network.preset.name}-{weights_digest[:12]}-{_preprocessing_digest(network)[:8]}"
+        self.preset = network.preset.name
+        self.metadata = dict(metadata or {})
+        self.base_model_id: str | None = None
         self._projection = projection
         if projection is not None:
             projection.require_base(self.model_id, self.dimension)
+            self.base_model_id = self.model_id
             self.model_id, self.dimension = projection.model_id, projection.dimension
 
     @classmethod
@@ -101,7 +111,8 @@ class Embedder:
             torch.set_num_threads(threads)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(network, digest, chosen, None if projection is None else Projection.load(projection))
+        fitted = None if projection is None else Projection.load(projection)
+        return cls(network, digest, chosen, fitted, read_metadata(path))
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         """Resize one crop for `embed`; cheap, without torch, safe in many threads.

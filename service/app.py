@@ -18,10 +18,12 @@ from service.jobs.endpoints import router as jobs_router
 from service.lifespan import running
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
 from service.openapi import install_openapi
+from service.model_info.endpoints import router as model_router
 from service.ops.endpoints import router as ops_router
 from service.problems import install_problem_handlers
 from service.search.endpoints import router as search_router
 from service.settings import Settings
+from service.stats.endpoints import router as stats_router
 from service.timeline.endpoints import router as timeline_router
 from service.tracks.endpoints import router as tracks_router
 
@@ -41,7 +43,7 @@ _TAGS = [
     {"name": "cameras", "description": "Where the crops come from."},
     {"name": "jobs", "description": "Long work, and how far it is."},
     {"name": "tracks", "description": "What one camera saw of one vehicle, as its tracker followed it."},
-    {"name": "operation", "description": "Is the service alive and ready."},
+    {"name": "operation", "description": "Is the service alive and ready, what does it hold, with which model."},
 ]
 
 
@@ -88,6 +90,8 @@ def create_app(settings: Settings) -> FastAPI:
         cameras_router,
         tracks_router,
         timeline_router,
+        stats_router,
+        model_router,
         ops_router,
         console_router,
     ):

@@ -28,6 +28,8 @@ GUARDED = {
     "get_collection": ("get", "/collections/{name}", {200, 404, 422, 503}),
     "update_collection": ("patch", "/collections/{name}", {200, 400, 404, 422, 503}),
     "delete_collection": ("delete", "/collections/{name}", {202, 204, 404, 422, 503}),
+    "get_stats": ("get", "/stats", {200, 422, 503}),
+    "get_model": ("get", "/model", {200}),
     "list_tracks": ("get", "/tracks", {200, 400, 404, 422, 503}),
     "get_track": ("get", "/tracks/one", {200, 404, 422, 503}),
     "create_camera": ("post", "/cameras", {201, 400, 409, 422, 503}),

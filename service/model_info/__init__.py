@@ -1,0 +1,1 @@
+"""The model: what makes the embeddings."""
