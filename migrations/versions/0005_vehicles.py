@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("collection_id", sa.Uuid(), nullable=False),
         sa.Column("crop_id", sa.Uuid(), nullable=False),
         sa.Column("query_crop_id", sa.Uuid(), nullable=True),
+        sa.Column("vehicle_id", sa.Text(collation="C"), nullable=True),
         sa.Column("same", sa.Boolean(), nullable=False),
         sa.Column("score", sa.Double(), nullable=False),
         sa.Column("model_id", sa.Text(collation="C"), nullable=False),
@@ -68,11 +69,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["query_crop_id"], ["crops.id"], name=op.f("judgements_query_crop_id_fkey"), ondelete="CASCADE"
         ),
+        sa.ForeignKeyConstraint(
+            ["collection_id", "vehicle_id"],
+            ["vehicles.collection_id", "vehicles.vehicle_id"],
+            name=op.f("judgements_collection_id_vehicle_id_fkey"),
+            ondelete="SET NULL (vehicle_id)",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("judgements_pkey")),
     )
     op.create_index("judgements_by_collection", "judgements", ["collection_id", "id"])
     op.create_index("judgements_by_crop", "judgements", ["crop_id"])
     op.create_index("judgements_by_query_crop", "judgements", ["query_crop_id"])
+    op.create_index("judgements_by_vehicle", "judgements", ["collection_id", "vehicle_id"])
     op.add_column("crops", sa.Column("has_image", sa.Boolean(), server_default=sa.true(), nullable=False))
     op.add_column("crops", sa.Column("vehicle_confirmed", sa.Boolean(), server_default=sa.false(), nullable=False))
 

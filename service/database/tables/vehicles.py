@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.database.tables.base import Base
@@ -27,20 +27,30 @@ class Vehicle(Base):
 
 
 class Judgement(Base):
-    """A person's word on whether two pictures show one vehicle; the first may be a query that is not stored."""
+    """A person's word on whether two pictures show one vehicle; the first may be a query that is not stored.
+
+    Where vehicle_id is there, it is a word on whether the crop shows that confirmed vehicle, too.
+    """
 
     __tablename__ = "judgements"
     __table_args__ = (
+        ForeignKeyConstraint(
+            ["collection_id", "vehicle_id"],
+            ["vehicles.collection_id", "vehicles.vehicle_id"],
+            ondelete="SET NULL (vehicle_id)",
+        ),
         CheckConstraint("score BETWEEN -1 AND 1", name="score"),
         Index("judgements_by_collection", "collection_id", "id"),
         Index("judgements_by_crop", "crop_id"),
         Index("judgements_by_query_crop", "query_crop_id"),
+        Index("judgements_by_vehicle", "collection_id", "vehicle_id"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     collection_id: Mapped[UUID] = mapped_column(ForeignKey("collections.id", ondelete="CASCADE"))
     crop_id: Mapped[UUID] = mapped_column(ForeignKey("crops.id", ondelete="CASCADE"))
     query_crop_id: Mapped[UUID | None] = mapped_column(ForeignKey("crops.id", ondelete="CASCADE"))
+    vehicle_id: Mapped[str | None]
     same: Mapped[bool]
     score: Mapped[float]
     model_id: Mapped[str]
