@@ -19,8 +19,10 @@ router = APIRouter(prefix="/gallery", tags=["gallery"])
     "/delete",
     operation_id="delete_crops",
     summary="Delete crops by conditions",
-    response_model=DeletionAnswer,
-    responses=problems(MalformedRequestError, NotFoundError, InvalidValueError, UnavailableError) | DELETION_JOB,
+    response_model=None,  # there are two, told apart by the status
+    responses=problems(MalformedRequestError, NotFoundError, InvalidValueError, UnavailableError)
+    | DELETION_JOB
+    | {200: {"model": DeletionAnswer, "description": "They are in no file any longer, or were only counted."}},
 )
 async def post_deletion(
     runtime: CurrentRuntime, caller: Deleter, wanted: DeletionRequest, response: Response, prefer: Preference = None

@@ -53,12 +53,15 @@ async def delete_crop(runtime: Runtime, caller: Caller, crop_id: UUID, wait_s: f
 
     Raises:
         NotFoundError: There is none of that id that the caller sees.
+        InvalidValueError: The collection asks why, and nothing was said.
     """
     async with runtime.database.transaction() as session:
         record = await GalleryRepository(session).get(crop_id)
         if record is None or not caller.sees(record.collection):
             raise _no_crop(crop_id)
-        await AuditRepository(session).record(caller, "delete_crop", record.collection, crop_ids=[crop_id])
+        purpose = _purpose(caller, await _collection(session, record.collection))
+        audit = AuditRepository(session)
+        await audit.record(caller, "delete_crop", record.collection, purpose=purpose, crop_ids=[crop_id])
         deleted, sequence = await DeletionRepository(session).delete([crop_id])
         if not deleted:  # another one was faster
             raise _no_crop(crop_id)
@@ -81,7 +84,7 @@ async def delete_crops(
 
     Raises:
         ForbiddenError: The caller may not use the collection.
-        InvalidValueError: There is no condition, or one makes no sense.
+        InvalidValueError: There is no condition, one makes no sense, or the collection asks why and nothing was said.
         NotFoundError: There is no such collection.
     """
     caller.enter(wanted.collection)
@@ -92,12 +95,12 @@ async def delete_crops(
         )
     where = wanted.where()
     async with runtime.database.transaction() as session:
-        await _collection(session, wanted.collection)
+        collection = await _collection(session, wanted.collection)
         deletion = DeletionRepository(session)
         if wanted.dry_run:
             count = await deletion.count(where, wanted.crop_ids)
             return DeletionAnswer(count=count, dry_run=True, sequence=await deletion.head())
-        begun = await _begin(session, caller, wanted, asked)
+        begun = await _begin(session, caller, wanted, asked, _purpose(caller, collection))
     if isinstance(begun, JobRecord):
         runtime.jobs.wake()
         return begun
@@ -125,7 +128,7 @@ async def begin_collection_deletion(session: Session, caller: Caller, collection
 
 
 async def _begin(
-    session: Session, caller: Caller, wanted: DeletionRequest, asked: Mapping[str, Any]
+    session: Session, caller: Caller, wanted: DeletionRequest, asked: Mapping[str, Any], purpose: str | None
 ) -> JobRecord | _Deleted:
     """Delete crops if they are few, otherwise make them a job's, all those that there are now and no others."""
     deletion, audit = DeletionRepository(session), AuditRepository(session)
@@ -133,7 +136,7 @@ async def _begin(
     crop_ids = await deletion.ids(where, wanted.crop_ids, AT_ONCE + 1)
     if len(crop_ids) <= AT_ONCE:
         counted = {**asked, "count": len(crop_ids)}
-        await audit.record(caller, "delete_crops", collection, filter=counted, crop_ids=crop_ids)
+        await audit.record(caller, "delete_crops", collection, purpose=purpose, filter=counted, crop_ids=crop_ids)
         return _Deleted(collection, *await deletion.delete(crop_ids))
     jobs, parameters = JobRepository(session), {"filter": dict(asked)}
     job = await jobs.add(
@@ -142,7 +145,7 @@ async def _begin(
     await deletion.note(job.id, where, wanted.crop_ids)
     job = await jobs.change(job.id, total=await deletion.noted(job.id))
     counted = {**asked, "count": job.total, "job_id": str(job.id)}
-    await audit.record(caller, "delete_crops", collection, filter=counted)
+    await audit.record(caller, "delete_crops", collection, purpose=purpose, filter=counted)
     return job
 
 
@@ -166,6 +169,10 @@ async def _collection(session: Session, name: str) -> Collection:
     if found is None:
         raise no_collection(name)
     return found
+
+
+def _purpose(caller: Caller, collection: Collection) -> str | None:
+    return caller.purpose_for(collection.name, required=collection.require_purpose)
 
 
 def _no_crop(crop_id: UUID) -> NotFoundError:

@@ -1,11 +1,8 @@
 """Reading and deleting crops over HTTP."""
 
 import asyncio
-import errno
 import io
-import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -13,7 +10,6 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from service.errors import NotFoundError
 from service.gallery.service import crop_jpeg
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -93,48 +89,6 @@ class TestList:
         answer = await shared_client.get("/gallery", params={field: value})
         assert answer.status_code == status
         assert said in answer.json()["detail"]
-
-
-class TestDelete:
-    async def test_is_gone_everywhere(
-        self, shared_client: httpx.AsyncClient, enroll_shared: Post, search_shared: Post
-    ) -> None:
-        answer = await enroll_shared(1, 2, collection="deletion", external_id=None)
-        first, second = (item["id"] for item in answer.json()["items"])
-        deleted = await shared_client.delete(f"/gallery/{first}")
-        assert (deleted.status_code, deleted.content) == (204, b"")
-        hits = (await search_shared(1, collection="deletion")).json()["hits"]
-        assert [hit["crop"]["id"] for hit in hits] == [second]
-        assert shared_client._transport.app.state.runtime.follower.index.stats().collections["deletion"].crops == 1
-        assert await ids_of(shared_client, collection="deletion") == [second]
-        for method, path in [("GET", ""), ("GET", "/image"), ("DELETE", "")]:
-            assert (await shared_client.request(method, f"/gallery/{first}{path}")).status_code == 404
-        with pytest.raises(NotFoundError):
-            await shared_client._transport.app.state.runtime.store.get(UUID(first))
-
-    async def test_is_answered_although_the_picture_cannot_be_removed(
-        self,
-        shared_client: httpx.AsyncClient,
-        enroll_shared: Post,
-        monkeypatch: pytest.MonkeyPatch,
-        caplog: pytest.LogCaptureFixture,
-    ) -> None:
-        crop_id = (await enroll_shared(1, collection="read-only")).json()["items"][0]["id"]
-
-        def fail(*_: object, **__: object) -> None:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-        monkeypatch.setattr(Path, "unlink", fail)
-        assert (await shared_client.delete(f"/gallery/{crop_id}")).status_code == 204
-        assert (await shared_client.get(f"/gallery/{crop_id}")).status_code == 404
-        assert "Read-only file system" in caplog.text
-
-    async def test_the_external_id_is_free_again(self, shared_client: httpx.AsyncClient, enroll_shared: Post) -> None:
-        first = (await enroll_shared(1, collection="again", external_id="a")).json()["items"][0]["id"]
-        await shared_client.delete(f"/gallery/{first}")
-        again = (await enroll_shared(2, collection="again", external_id="a")).json()["items"][0]
-        assert again["status"] == "enrolled"
-        assert again["id"] != first
 
 
 class TestImage:
