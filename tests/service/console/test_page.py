@@ -299,7 +299,9 @@ class TestDecision:
         page = open_page(gallery)
         search_for(page, pictures[3])
         seen(page)
-        expect(page.locator(".decided")).to_contain_text("No decision: the scores of this collection are not calibrated")
+        expect(page.locator(".decided")).to_contain_text(
+            "No decision: the scores of this collection are not calibrated"
+        )
         expect(page.locator(".hit .mark")).to_have_count(0)
 
 

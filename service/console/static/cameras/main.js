@@ -20,7 +20,7 @@ const table = new PagedTable({
     { name: "First", class: "when-cell", cell: ({ first_captured_at }) => bothClocks(first_captured_at) },
     { name: "Last", class: "when-cell", cell: ({ last_captured_at }) => bothClocks(last_captured_at) },
     { name: "Place", cell: ({ latitude, longitude }) => (latitude === null ? null : `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`) },
-    { name: "", cell: (camera) => button("Edit", () => edit(camera)) },
+    { name: "Actions", cell: (camera) => button("Edit", () => edit(camera)) },
   ],
 });
 const places = new Places();

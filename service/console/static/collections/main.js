@@ -31,7 +31,7 @@ const table = new PagedTable({
     { name: "Purpose", cell: ({ require_purpose }) => (require_purpose ? "asked for" : "optional") },
     { name: "Calibration", cell: ({ calibration }) => el("span", { class: `mark ${CALIBRATIONS[calibration]}` }, calibration) },
     { name: "Model", cell: (one) => [one.model_id, one.model_loaded ? null : el("span", { class: "sub error" }, "not the one loaded: embed again")] },
-    { name: "", cell: (one) => [button("Edit", () => edit(one)), " ", button("Delete", () => remove(one))] },
+    { name: "Actions", cell: (one) => [button("Edit", () => edit(one)), " ", button("Delete", () => remove(one))] },
   ],
 });
 

@@ -32,7 +32,7 @@ const table = new PagedTable({
     { name: "Progress", class: "progress-cell", cell: progress },
     { name: "Asked for", class: "when-cell", cell: (job) => bothClocks(job.created_at) },
     { name: "By", cell: (job) => job.created_by },
-    { name: "", cell: action },
+    { name: "Actions", cell: action },
   ],
 });
 
