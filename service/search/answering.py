@@ -50,14 +50,14 @@ async def answer(runtime: Runtime, request: Request, caller: Caller, question: Q
     """
     await _wait_for_index(runtime, question.fields.min_sequence)
     ranking, records = await _rank_and_record(runtime, caller, question)
-    scale = scale_of(question.standing, ranking.candidates)
-    best = max((group[0].hit.score for group in ranking.groups), default=None)
-    found = verdict(question.standing, ranking.candidates, best, question.fields.min_score)
+    standing = question.entry.standing
+    scale = scale_of(standing, ranking.candidates)
+    found = verdict(standing, ranking.candidates, ranking.best_score, question.fields.min_score)
     return SearchAnswer(
         hits=hit_views(request, ranking, records, scale),
         decision=found.decision,
         explanation=found.explanation,
-        calibration=_calibration(question.standing, scale),
+        calibration=_calibration(standing, scale),
         query=QueryView(
             model_id=runtime.embedder.model_id,
             quality=[_judged(quality) for quality in question.quality],
@@ -112,7 +112,7 @@ async def _rank_and_record(
                     caller,
                     question.action,
                     where.collection,
-                    purpose=question.fields.purpose,
+                    purpose=question.entry.purpose,
                     filter=_asked(question),
                     crop_ids=ids,
                 )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from index.contract import Filter
 from service.calibration.repository import Standing
+from service.database.tables import Collection
 from service.imaging import Quality
 from service.problems import invalid_field
 from service.search.requests import SearchFields
@@ -30,6 +31,21 @@ class Times:
     embedded: float
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was found when a search was let in.
+
+    Attributes:
+        collection: The collection that is searched.
+        standing: How its scores are calibrated.
+        purpose: Why the search is made; None where that was not said and need not be.
+    """
+
+    collection: Collection
+    standing: Standing
+    purpose: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What is asked of the gallery.
@@ -40,7 +56,7 @@ class Question:
         vector: The query, of unit length, shape (dimension,), float32.
         camera_id: The camera that saw the query; None where that is not known, or was not one alone.
         where: The conditions, with what the door leaves out itself.
-        standing: How the collection's scores are calibrated.
+        entry: What was found when it was let in.
         quality: Measured on each query image; empty where none was sent.
         times: When the vector was made.
     """
@@ -50,7 +66,7 @@ class Question:
     vector: NDArray[np.float32]
     camera_id: str | None
     where: Filter
-    standing: Standing
+    entry: Entry
     quality: Sequence[Quality] = ()
     times: Times
 

@@ -74,6 +74,11 @@ class Ranking:
     reranked: int
     watermark: int
 
+    @property
+    def best_score(self) -> float | None:
+        """Highest cosine similarity among the groups as they are shown, wherever it stands; None without any."""
+        return max((group[0].hit.score for group in self.groups), default=None)
+
 
 def rank(index: VectorIndex, query: Query, where: Filter) -> Ranking:
     """The k best groups among the crops that the filter leaves, those of the candidates ordered anew first."""

@@ -13,7 +13,6 @@ from model.embedder import Embedder
 from service.access import Caller
 from service.calibration.repository import CalibrationRepository
 from service.collections.repository import CollectionRepository
-from service.database.tables import Collection
 from service.disconnect import unless_gone
 from service.embedding import Lane
 from service.errors import ModelMismatchError
@@ -23,7 +22,7 @@ from service.runtime import Runtime
 from service.search.answering import answer
 from service.search.crops import stored_query
 from service.search.images import embedded, prepared
-from service.search.question import Question, Times, mean_vector
+from service.search.question import Entry, Question, Times, mean_vector
 from service.search.requests import CropSearch, EmbeddingSearch, SearchForm
 from service.search.schemas import SearchAnswer
 
@@ -41,8 +40,7 @@ async def search_by_image(runtime: Runtime, request: Request, caller: Caller, fo
     started = time.perf_counter()
     where = _without_camera(form.where(), form.camera_id, exclude=form.exclude_same_camera)
     async with runtime.database.reading() as session:
-        collection = await _enter(runtime, session, caller, form)
-        standing = await CalibrationRepository(session).standing(collection)
+        entry = await _enter(runtime, session, caller, form)
     with runtime.queue.admit(Lane.SEARCH, len(form.images)):
         crops = await unless_gone(request, prepared(runtime, form.images))
         decoded = time.perf_counter()
@@ -53,7 +51,7 @@ async def search_by_image(runtime: Runtime, request: Request, caller: Caller, fo
         vector=vector,
         camera_id=form.camera_id,
         where=where,
-        standing=standing,
+        entry=entry,
         quality=[crop.quality for crop in crops],
         times=Times(started, decoded, time.perf_counter()),
     )
@@ -70,16 +68,15 @@ async def search_by_crop(runtime: Runtime, request: Request, caller: Caller, sea
     started = time.perf_counter()
     where = search.where()
     async with runtime.database.reading() as session:
-        collection = await _enter(runtime, session, caller, search)
-        standing = await CalibrationRepository(session).standing(collection)
-        stored = await stored_query(session, collection, search)
+        entry = await _enter(runtime, session, caller, search)
+        stored = await stored_query(session, entry.collection, search)
     question = Question(
         action="search_by_crop",
         fields=search,
         vector=mean_vector(stored.vectors, "crop_ids"),
         camera_id=stored.camera_id,
         where=stored.narrowed(where, same_camera=search.exclude_same_camera, same_track=search.exclude_same_track),
-        standing=standing,
+        entry=entry,
         times=Times(started, started, time.perf_counter()),
     )
     return await answer(runtime, request, caller, question)
@@ -99,15 +96,14 @@ async def search_by_embedding(
     where = _without_camera(search.where(), search.camera_id, exclude=search.exclude_same_camera)
     vector = _checked_vector(runtime.embedder, search)
     async with runtime.database.reading() as session:
-        collection = await _enter(runtime, session, caller, search)
-        standing = await CalibrationRepository(session).standing(collection)
+        entry = await _enter(runtime, session, caller, search)
     question = Question(
         action="search_by_embedding",
         fields=search,
         vector=vector,
         camera_id=search.camera_id,
         where=where,
-        standing=standing,
+        entry=entry,
         times=Times(started, started, time.perf_counter()),
     )
     return await answer(runtime, request, caller, question)
@@ -124,15 +120,15 @@ def _without_camera(where: Filter, camera_id: str | None, *, exclude: bool | Non
 
 async def _enter(
     runtime: Runtime, session: AsyncSession, caller: Caller, asked: SearchForm | CropSearch | EmbeddingSearch
-) -> Collection:
-    """The collection of a search; refused where the caller may not use it, or not without saying why."""
+) -> Entry:
+    """Let a search in; refused where the caller may not use the collection, or not without saying why."""
     caller.enter(asked.collection)
     repository = CollectionRepository(session)
     collection = await repository.collection_of_model(asked.collection, runtime.embedder.model_id)
     if collection is None:
         raise no_collection(asked.collection)
-    caller.purpose_for(asked.collection, required=collection.require_purpose, given=asked.purpose)
-    return collection
+    purpose = caller.purpose_for(asked.collection, required=collection.require_purpose, given=asked.purpose)
+    return Entry(collection, await CalibrationRepository(session).standing(collection), purpose)
 
 
 def _checked_vector(embedder: Embedder, search: EmbeddingSearch) -> NDArray[np.float32]:

@@ -48,6 +48,13 @@ class TestThresholds:
         assert (same < learnt.possible_score + 2e-4).mean() >= 0.05
         assert learnt.possible_score == pytest.approx(0.1 * (3 - 1.645), abs=0.05)
 
+    def test_to_the_last_pair(self) -> None:
+        different = [ScoredPair(("a", n), ("b", n), same=False, score=n / 1000) for n in range(200)]
+        same = [ScoredPair(("c", n), ("d", n), same=True, score=0.15 + n / 500) for n in range(40)]
+        found = learn(tabulated(same + different), Wish(false_match_rate=0.05, false_non_match_rate=0.05))
+        assert found.match_score == 0.1891  # 0.190 to 0.199 reach it, 10 of 200
+        assert found.possible_score == 0.154  # 0.150 and 0.152 stay below, 2 of 40
+
     def test_possible_is_never_above_match(self) -> None:
         clear = learn(pairs_of(200, apart=8), WISH)
         assert clear.possible_score == clear.match_score

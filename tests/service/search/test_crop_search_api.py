@@ -27,7 +27,7 @@ NOBODY = "019ab3c4-5d6e-7f80-9a1b-2c3d4e5f6071"
 ITEMS: dict[str, dict[str, Any]] = {
     "a1": {"camera_id": "a", "track_id": "1", "captured_at": "2026-01-01T10:00:00Z"},
     "a2": {"camera_id": "a", "track_id": "1", "captured_at": "2026-01-01T10:00:05Z"},
-    "a3": {"camera_id": "a", "track_id": "2"},
+    "a3": {"camera_id": "a", "track_id": "2", "vehicle_id": "v"},
     "b1": {"camera_id": "b", "track_id": "1", "vehicle_id": "v"},
     "b2": {"camera_id": "b", "track_id": "1"},
     "b3": {"camera_id": "b", "track_id": "1", "session_id": "monday"},
@@ -53,7 +53,9 @@ async def town(enroll_shared: Post) -> dict[str, str]:
 def ask(shared_client: httpx.AsyncClient, town: dict[str, str]) -> Search:
     """Searches the town; crops are named as above."""
 
-    async def search(*wanted: str, rejected: tuple[str, ...] = (), **fields: Any) -> httpx.Response:
+    async def search(
+        *wanted: str, rejected: tuple[str, ...] = (), headers: dict[str, str] | None = None, **fields: Any
+    ) -> httpx.Response:
         body = {
             "collection": "town",
             "group_by": "crop",
@@ -62,7 +64,7 @@ def ask(shared_client: httpx.AsyncClient, town: dict[str, str]) -> Search:
         }
         # as ASCII, so that half a surrogate gets there too
         content = json.dumps(body | fields)
-        return await shared_client.post("/search/crop", content=content, headers=JSON)
+        return await shared_client.post("/search/crop", content=content, headers=JSON | (headers or {}))
 
     return search
 
@@ -252,6 +254,7 @@ class TestRefusals:
             answer = await ask("a1")
             assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "purpose")
             assert (await ask("a1", purpose="case 12")).status_code == 200
+            assert (await ask("a1", headers={"X-Purpose": "case 13"})).status_code == 200
         finally:
             async with runtime.database.transaction() as session:
                 await session.execute(town.values(require_purpose=False))

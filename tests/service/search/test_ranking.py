@@ -11,13 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from support.vectors import unit
 
-from index.contract import Filter, Hits, Sighting
+from index.contract import Filter, Hit, Hits, Sighting
 from index.options import IndexOptions
 from index.rerank.camera_normalization import normalized_embeddings
 from index.rerank.k_reciprocal import k_reciprocal_scores
 from index.rerank.query_expansion import query_expansion_scores
 from index.segmented import SegmentedIndex
-from service.search.ranking import Query, Ranking, rank
+from service.search.ranking import Query, Ranked, Ranking, rank
 
 DIMENSION = 16
 EVERYTHING = Filter(collection="default")
@@ -78,6 +78,15 @@ def query(**changes: Any) -> Query:
 
 def shape(ranking: Ranking) -> list[list[int]]:
     return [[entry.hit.sighting.id.int for entry in group] for group in ranking.groups]
+
+
+def test_the_best_score_is_not_always_the_first() -> None:
+    groups = [
+        [Ranked(Hit(sighting(1, direction(20)), 0.4), 0.9), Ranked(Hit(sighting(2, direction(10)), 0.9), 0.8)],
+        [Ranked(Hit(sighting(3, direction(30)), 0.6), 0.7)],
+    ]
+    assert Ranking(groups, "exact", 3, exhausted=True, reranked=3, watermark=7).best_score == 0.6
+    assert Ranking([], "exact", 3, exhausted=True, reranked=0, watermark=7).best_score is None
 
 
 class TestGroups:
