@@ -4,6 +4,7 @@ Decoders are C code that strangers' files are given to. Here one that hangs, cra
 picture, and nothing else of the service is in its memory.
 """
 
+import os
 import resource
 import signal
 import sys
@@ -36,6 +37,7 @@ def serve(requests: Connection, limits: ImageLimits) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the service ends this
     warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is nothing to tell an operator
+    _silence_libraries()
     _limit_memory(limits)
     decoder = ImageDecoder(limits)
     while True:
@@ -44,6 +46,14 @@ def serve(requests: Connection, limits: ImageLimits) -> None:
         except EOFError:
             return
         requests.send_bytes(pack_answer(_answer(decoder, line, data)))
+
+
+def _silence_libraries() -> None:
+    """Let libtiff's complaints of each damaged row go nowhere, and Python's own errors where they always go."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def _limit_memory(limits: ImageLimits) -> None:

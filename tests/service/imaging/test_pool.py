@@ -7,7 +7,9 @@ import io
 import logging
 import os
 import signal
+import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -171,24 +173,52 @@ class TestFailures:
             await lone.run(ASK, make_jpeg(1))
 
     async def test_processes_do_not_outlive_a_pool_that_nobody_closed(self, tmp_path: Path) -> None:
-        code = (
-            "import os, signal\n"
-            "from service.imaging import DecodePool, ImageLimits\n"
-            "if __name__ == '__main__':\n"
-            "    print(*DecodePool(2, ImageLimits(1, 1, 1), 1).pids, flush=True)\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        ended = run(
+            tmp_path,
+            """
+            print(*DecodePool(2, ImageLimits(1, 1, 1), 1).pids, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+            """,
         )
-        script = tmp_path / "killed.py"
-        script.write_text(code)
-        killed = await asyncio.create_subprocess_exec(
-            sys.executable, script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        out, _ = await killed.communicate()
-        assert killed.returncode == -signal.SIGKILL
-        pids = [int(pid) for pid in out.split()]
+        assert ended.returncode == -signal.SIGKILL
+        pids = [int(pid) for pid in ended.stdout.split()]
         assert len(pids) == 2
         for pid in pids:
             await asyncio.to_thread(gone, pid)
+
+    def test_nobody_writes_into_the_services_log_by_way_of_a_library(self, tmp_path: Path) -> None:
+        """Libtiff complains of each row that it cannot read, straight to the error output."""
+        dots = np.random.default_rng(0).random((48, 64)) > 0.5
+        buffer = io.BytesIO()
+        Image.fromarray(dots).save(buffer, "TIFF", compression="group4")
+        noisy = buffer.getvalue()[:18] + b"\x55" * 8 + buffer.getvalue()[26:]
+        (tmp_path / "noisy.tiff").write_bytes(noisy)
+        head = f"""
+            limits, data = ImageLimits(10_000, 10_000, 1), pathlib.Path({str(tmp_path / "noisy.tiff")!r}).read_bytes()
+            """
+        here = run(tmp_path, f"{head}ImageDecoder(limits).decode(data)")
+        assert "Fax4Decode" in here.stderr
+        there = run(
+            tmp_path,
+            head
+            + """
+            pool = DecodePool(1, limits, 10)
+            asyncio.run(pool.run(PrepareCrop(8), data))
+            pool.close()
+            """,
+        )
+        assert (there.returncode, there.stderr) == (0, "")
+
+
+def run(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
+    script = folder / "script.py"
+    head = (
+        "import asyncio, os, pathlib, signal\n"
+        "from service.imaging import DecodePool, ImageDecoder, ImageLimits, PrepareCrop\n"
+        "if __name__ == '__main__':\n"
+    )
+    script.write_text(head + textwrap.indent(textwrap.dedent(body), "    "))
+    return subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
 
 
 class TestCancelling:
