@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips in one environment spoil it
-.PHONY: help demo run test test-faults lint format bench clean
+.PHONY: help demo run test test-faults openapi generators lint format bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ demo: $(VENV)/.runtime ## Start the service, enroll the sample vehicles, run one
 run: $(VENV)/.runtime ## Serve on http://127.0.0.1:8000 with the embedded database in ./data
 	@$(BIN)/clip-senet serve
 
-test: $(VENV)/.dev ## Run every test, a real PostgreSQL included
+test: $(VENV)/.dev $(VENV)/.generators ## Run every test, a real PostgreSQL included
 	@$(BIN)/python -m pytest
 
 test-faults: $(VENV)/.dev ## Run the kill -9 tests, 10,000 malformed uploads and the index's threads, longer than `make test` does
@@ -28,6 +28,9 @@ test-faults: $(VENV)/.dev ## Run the kill -9 tests, 10,000 malformed uploads and
 	@CLIP_SENET_FAULT_ROUNDS=10000 $(BIN)/python -m pytest tests/faults/test_malformed_uploads.py
 	@CLIP_SENET_FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/faults/test_kill_index.py
 	@CLIP_SENET_FAULT_SECONDS=60 $(BIN)/python -m pytest tests/index/test_threads.py
+
+openapi: $(VENV)/.dev ## Write openapi.json, the description that clients are generated from
+	@$(BIN)/clip-senet openapi --out openapi.json
 
 lint: $(VENV)/.dev ## Check style, formatting and types
 	@$(BIN)/ruff check .
@@ -50,6 +53,17 @@ $(VENV)/.created:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with the venv module is needed (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; }
 	@echo "Creating $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+GENERATORS := tests/contract/generators
+generators: $(VENV)/.generators ## Install what checks openapi.json and makes clients of it, for the tests; `make test` does
+
+$(VENV)/.generators: $(wildcard $(GENERATORS)/*) | $(VENV)/.created
+	@echo "Installing generators of API clients, Node.js among them, in $(VENV) (about 100 MB the first time)"
+	@$(BIN)/python -m venv --clear $(VENV)/contract-python
+	@$(VENV)/contract-python/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(GENERATORS)/requirements.txt
+	@mkdir -p $(VENV)/contract-node && cp $(GENERATORS)/package.json $(GENERATORS)/package-lock.json $(VENV)/contract-node
+	@cd $(VENV)/contract-node && PATH="../contract-python/bin:$$PATH" npm ci --silent --no-audit --no-fund
 	@touch $@
 
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/.created

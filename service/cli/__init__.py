@@ -9,6 +9,7 @@ from service.cli.bench import bench
 from service.cli.demo import demo
 from service.cli.evaluate import evaluate
 from service.cli.ingest import ingest
+from service.cli.openapi import openapi
 from service.cli.projection import projection
 from service.cli.search import search
 from service.cli.serve import ServeCommand, serve
@@ -47,6 +48,7 @@ app.command(no_args_is_help=True)(ingest)
 app.command(no_args_is_help=True)(search)
 app.command(no_args_is_help=True)(train)
 app.command()(demo)
+app.command()(openapi)
 app.command(no_args_is_help=True)(evaluate)
 app.add_typer(weights)
 app.add_typer(bench)
