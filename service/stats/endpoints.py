@@ -23,6 +23,6 @@ router = APIRouter(tags=["operation"])
 async def get_stats(runtime: CurrentRuntime, caller: Reader, query: Annotated[StatsQuery, Query()]) -> StatsView:
     """Crops, pictures, cameras, tracks and vehicles of each collection that the key may use, and how the index stands.
 
-    Everything is counted when it is asked for, a second for some million crops: for people, not for a probe.
+    Everything is counted when it is asked for, about a second for a million crops: for people, not for a probe.
     """
     return await stats(runtime, caller, limit=query.limit, cursor=query.cursor)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Uuid, func, or_, select
@@ -11,14 +11,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from index.contract import Filter, Track
-from service.cursors import foreign_cursor, make_cursor, read_cursor
+from service.cursors import foreign_cursor, make_cursor, make_time_cursor, read_cursor, read_time_cursor
 from service.database.tables import Collection, Crop
 from service.gallery.filters import conditions, on_tracks
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
 
 _KEY = (Crop.camera_id, Crop.session_id, Crop.track_id)
-_Place: TypeAlias = tuple[datetime | None, UUID]
+_AT_ONCE = 100
+"""Tracks in one query, which the server plans anew with a branch for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,12 @@ class TrackRepository:
             keys = keys.where(_after(cursor))
         rows: Sequence[Any] = (await self._session.execute(keys.order_by(*_KEY).limit(limit + 1))).all()
         tracks: list[Track] = [(row.camera_id, row.session_id, row.track_id) for row in rows]
-        summaries = await self._summaries(tracks[:limit])
+        shown = tracks[:limit]
+        summaries = [
+            summary
+            for start in range(0, len(shown), _AT_ONCE)
+            for summary in await self._summaries(shown[start : start + _AT_ONCE])
+        ]
         return summaries, make_cursor(*tracks[limit - 1]) if len(tracks) > limit else None
 
     async def track(self, key: Track) -> TrackSummary | None:
@@ -95,7 +101,7 @@ class TrackRepository:
         """
         query = self._on([key], Crop.id, Crop.captured_at)
         if cursor is not None:
-            query = query.where(_captured_after(*_place(cursor)))
+            query = query.where(_captured_after(*read_time_cursor(cursor)))
         query = query.order_by(Crop.captured_at.asc().nulls_last(), Crop.id).limit(limit + 1)
         rows = (await self._session.execute(query)).all()
         records = await GalleryRepository(self._session).many(row.id for row in rows[:limit])
@@ -103,11 +109,9 @@ class TrackRepository:
         if len(rows) <= limit:
             return crops, None
         last = crops[-1]
-        return crops, make_cursor(None if last.captured_at is None else last.captured_at.isoformat(), str(last.id))
+        return crops, make_time_cursor(last.captured_at, last.id)
 
     async def _summaries(self, keys: Sequence[Track]) -> list[TrackSummary]:
-        if not keys:
-            return []
         best = aggregate_order_by(Crop.id, (Crop.width * Crop.height).desc(), Crop.id)
         query = self._on(
             keys,
@@ -163,11 +167,3 @@ def _captured_after(captured_at: datetime | None, crop_id: UUID) -> ColumnElemen
         (Crop.captured_at == captured_at) & (Crop.id > crop_id),
     )
 
-
-def _place(cursor: str) -> _Place:
-    captured_at, crop_id = read_cursor(cursor, 2)
-    try:
-        time = None if captured_at is None else datetime.fromisoformat(captured_at)
-        return time, UUID(crop_id)
-    except (ValueError, TypeError) as error:
-        raise foreign_cursor() from error
