@@ -17,7 +17,7 @@ from service.errors import (
     UnauthorizedError,
 )
 from service.openapi_repairs import repaired
-from service.problem_examples import example_of
+from service.problem_examples import OCCURRENCES, example_of
 from service.problems import PROBLEM_MEDIA_TYPE, Problem
 
 _MEANINGS = {
@@ -90,6 +90,7 @@ def install_openapi(app: FastAPI) -> None:
                 license_info=_LICENCE,
             )
             described["components"]["schemas"] |= _problem_schemas()
+            described["components"]["examples"] = _problem_examples()
             app.openapi_schema = repaired(described)
         return app.openapi_schema
 
@@ -117,7 +118,7 @@ def get_docs_asset(name: str) -> Response:
 def _problem(kinds: Sequence[type[ServiceError]]) -> dict[str, Any]:
     """The answer of errors that have one status."""
     status = kinds[0].status
-    examples = {kind.code: {"summary": kind.title, "value": example_of(kind)} for kind in kinds}
+    examples = {kind.code: {"$ref": f"#/components/examples/{kind.code}"} for kind in kinds}
     declared: dict[str, Any] = {
         "description": _MEANINGS[status],
         "content": {
@@ -127,6 +128,11 @@ def _problem(kinds: Sequence[type[ServiceError]]) -> dict[str, Any]:
     if status in _WITH_RETRY_AFTER:
         declared["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return declared
+
+
+def _problem_examples() -> dict[str, Any]:
+    """One for each code, since nearly every route has nearly all of them."""
+    return {kind.code: {"summary": kind.title, "value": example_of(kind)} for kind in OCCURRENCES}
 
 
 def _problem_schemas() -> dict[str, Any]:

@@ -21,7 +21,7 @@ def openapi(
     from service.cli.terminal import stop
     from service.settings import Settings
 
-    text = json.dumps(create_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(create_app(Settings.model_validate({})).openapi(), indent=2, ensure_ascii=False) + "\n"
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -12,6 +12,7 @@ from service.settings import Settings
 APP = create_app(Settings())
 PATHS = APP.openapi()["paths"]
 SCHEMAS = APP.openapi()["components"]["schemas"]
+EXAMPLES = APP.openapi()["components"]["examples"]
 
 
 def _models(base: type[BaseModel]) -> dict[str, type[BaseModel]]:
@@ -77,6 +78,7 @@ def test_all_routes_are_looked_at() -> None:
     assert {operation for operation, _ in ANSWERS} - {operation for operation, _ in SUCCESSES} == {
         "delete_calibration",
         "get_crop_image",
+        "revoke_key",
     }
     assert len(FAILURES) > 25
 
@@ -95,7 +97,8 @@ def test_a_failure_has_an_example_of_each_of_its_codes(answer: tuple[str, int]) 
     examples = ANSWERS[answer]["application/problem+json"]["examples"]
     assert examples.keys() == (CODES.get(answer) or CODES_ANYWHERE[answer[1]])
     for code, example in examples.items():
-        value, kind = example["value"], KINDS[code]
+        assert example == {"$ref": f"#/components/examples/{code}"}
+        value, kind = EXAMPLES[code]["value"], KINDS[code]
         read = problems.Problem.model_validate_json(json.dumps(value), strict=True)
         assert read.model_dump(mode="json", exclude_unset=True) == value
         assert (read.code, read.status, read.title) == (code, answer[1], kind.title)
