@@ -7,7 +7,7 @@ said, is asked of it too: `purpose_for`.
 """
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, Literal, TypeAlias, get_args
+from typing import Annotated, Final, Literal, TypeAlias, cast, get_args
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
@@ -21,11 +21,12 @@ from service.values import plain_text
 
 Scope: TypeAlias = Literal["enroll", "search", "read", "delete", "admin"]
 SCOPES: Final[frozenset[Scope]] = frozenset(get_args(Scope))
+KEY_HEADER: Final = "X-API-Key"
 PURPOSE_HEADER: Final = "X-Purpose"
 LONGEST_PURPOSE: Final = 1000
 """Characters."""
 _API_KEY: Final = APIKeyHeader(
-    name="X-API-Key",
+    name=KEY_HEADER,
     scheme_name="api_key",
     description="A key of `clip-senet keys create` or POST /keys. A service on loopback asks for none by default.",
     auto_error=False,
@@ -93,8 +94,13 @@ ANYONE: Final = Caller(key_id=None, name="anyone", scopes=SCOPES)
 
 
 async def _caller(request: Request, scopes: SecurityScopes, key: Annotated[str | None, Security(_API_KEY)]) -> Caller:
-    del scopes, key  # no key is asked for
-    return replace(ANYONE, request_id=request.state.request_id, purpose=_purpose(request))
+    del key  # service/keys/authentication.py has looked at it; here it tells the description that one is asked for
+    caller: Caller = request.state.caller
+    for scope in scopes.scopes:
+        if not caller.may(cast("Scope", scope)):
+            has = ", ".join(sorted(caller.scopes))
+            raise ForbiddenError(f"This key lacks the scope {scope!r}; it has {has}. An admin can change that.")
+    return replace(caller, request_id=request.state.request_id, purpose=_purpose(request))
 
 
 def _purpose(request: Request) -> str | None:

@@ -15,6 +15,8 @@ from service.deletion.endpoints import router as deletion_router
 from service.exposure import ForeignRequestMiddleware, is_guarded
 from service.gallery.endpoints import router as gallery_router
 from service.jobs.endpoints import router as jobs_router
+from service.keys.authentication import AuthenticationMiddleware
+from service.keys.endpoints import router as keys_router
 from service.lifespan import running
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
 from service.openapi import install_openapi
@@ -43,6 +45,7 @@ _TAGS = [
     {"name": "cameras", "description": "Where the crops come from."},
     {"name": "jobs", "description": "Long work, and how far it is."},
     {"name": "tracks", "description": "What one camera saw of one vehicle, as its tracker followed it."},
+    {"name": "keys", "description": "Who may use the service, for what, until when and how often."},
     {"name": "operation", "description": "Is the service alive and ready, what does it hold, with which model."},
 ]
 
@@ -75,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[
             Middleware(RequestContextMiddleware),
             *guard,
+            Middleware(AuthenticationMiddleware, required=settings.asks_for_keys),
             Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
             Middleware(WholeMultipartMiddleware),
         ],
@@ -90,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         cameras_router,
         tracks_router,
         timeline_router,
+        keys_router,
         stats_router,
         model_router,
         ops_router,

@@ -1,4 +1,4 @@
-"""Who may reach a service that asks for no key."""
+"""Who reaches the service: told at start, and kept to its own names."""
 
 import logging
 from collections.abc import Set as AbstractSet
@@ -16,21 +16,27 @@ logger = logging.getLogger(__name__)
 
 
 def refuse_open_network(settings: Settings) -> None:
-    """Refuse to answer a network without asking for a key, unless that was chosen; say loudly where nothing is asked.
+    """Refuse to answer a network without asking for a key; say loudly where nothing is asked.
 
     Raises:
-        UnavailableError: `host` is not loopback and `allow_unauthenticated_network` is off.
+        UnavailableError: `host` is not loopback and `auth` is off.
     """
-    if is_loopback(settings.host):
-        logger.warning("No key is asked for: every user of this machine may use the service on %s.", settings.host)
-        return
-    if not settings.allow_unauthenticated_network:
+    if settings.auth == "off" and not is_loopback(settings.host):
         raise UnavailableError(
-            f"{settings.host} is no loopback address, and the service asks for no key: anyone who reaches it could "
-            "read and change the gallery. Listen on 127.0.0.1 behind a proxy that asks who is there, or set "
-            "CLIP_SENET_ALLOW_UNAUTHENTICATED_NETWORK=true if the network is yours alone."
+            f"{settings.host} is no loopback address, and with auth off anyone who reaches it could read and change "
+            "the gallery. Make a key with clip-senet keys create and leave CLIP_SENET_AUTH away, or listen on 127.0.0.1."
         )
-    logger.warning("NO KEY IS ASKED FOR: anyone who reaches %s may read and change the gallery.", settings.host)
+    if settings.asks_for_keys:
+        logger.info("Requests need an API key; clip-senet keys create makes one.")
+        return
+    logger.warning("NO KEY IS ASKED FOR: every user of this machine may read and change the gallery.")
+    if settings.allowed_hosts:
+        names = ", ".join(sorted(settings.allowed_hosts))
+        logger.warning(
+            "So may everyone whom a proxy lets through as %s, unless it asks who is there; CLIP_SENET_AUTH=on asks for "
+            "keys.",
+            names,
+        )
 
 
 def is_guarded(settings: Settings) -> bool:

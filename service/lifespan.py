@@ -23,6 +23,7 @@ from service.imaging import DecodePool, ImageLimits, RenditionPool
 from service.index_store import SegmentStore
 from service.jobs.runner import JobRunner
 from service.jobs.work import work_of
+from service.keys.gatekeeper import Gatekeeper
 from service.ops.readiness import probe_model
 from service.processes.presence import Cleanliness, Presence
 from service.retention.keeper import RetentionKeeper
@@ -86,8 +87,13 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
             settings.rendition_workers,
             settings.queue_renditions,
         )
+        keys = Gatekeeper(database)
+        keys.start()
+        stack.push_async_callback(keys.stop)
         jobs = JobRunner(database, process_id)
-        runtime = Runtime(settings, database, store, embedder, follower, renditions, preparer, queue, process_id, jobs)
+        runtime = Runtime(
+            settings, database, store, embedder, follower, renditions, preparer, queue, process_id, jobs, keys
+        )
         jobs.start(work_of(runtime))
         stack.push_async_callback(jobs.stop)
         # At the largest batch, so that the first burst of requests finds the memory laid out.

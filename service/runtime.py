@@ -15,6 +15,7 @@ from service.embedding.prepare import CropPreparer
 from service.follower import Follower
 from service.imaging import RenditionPool
 from service.jobs.runner import JobRunner
+from service.keys.gatekeeper import Gatekeeper
 from service.settings import Settings
 
 
@@ -32,6 +33,7 @@ class Runtime:
     queue: EmbeddingQueue
     process_id: UUID
     jobs: JobRunner
+    keys: Gatekeeper
 
 
 def _runtime(request: Request) -> Runtime:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -13,9 +13,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from index.codecs import DEFAULT_CODEC, codec
 from index.gpu.choice import CPU, device_number
 from index.options import IndexOptions
+from service.loopback import is_loopback
 
 PREFIX = "CLIP_SENET_"
-_OF_OTHER_COMMANDS = {"URL", "WEIGHTS_DIR"}
+_OF_OTHER_COMMANDS = {"API_KEY", "URL", "WEIGHTS_DIR"}
 _OF_FAULT_TESTS = "FAULT_"
 
 
@@ -48,8 +49,9 @@ class Settings(BaseSettings):
         Path("data"), description="Folder of the embedded database, the stored crops and the index."
     )
     database_url: SecretStr | None = Field(None, description="PostgreSQL URL; the embedded database where absent.")
-    allow_unauthenticated_network: bool = Field(
-        default=False, description="Serve on an address other than loopback although no key is asked for."
+    auth: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether an API key is asked for; auto: unless host is loopback. off works on loopback only.",
     )
     allowed_hosts: HostNames = Field(
         frozenset(), description="Names under which a proxy offers the service, commas between; loopback always works."
@@ -160,6 +162,11 @@ class Settings(BaseSettings):
     def _require_device(cls, name: str) -> str:
         device_number(name)
         return name
+
+    @cached_property
+    def asks_for_keys(self) -> bool:
+        """Whether requests need an API key; beyond loopback always."""
+        return self.auth == "on" or not is_loopback(self.host)
 
     @cached_property
     def index_dir(self) -> Path:

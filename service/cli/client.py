@@ -10,7 +10,6 @@ import httpx
 from service.loopback import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-URL_VARIABLE = "CLIP_SENET_URL"
 
 _BUSY = {429, 503}
 _LONGEST_WAIT_S = 30.0
@@ -48,16 +47,30 @@ class ServiceProblem(Exception):  # noqa: N818 - the name of what the API answer
         return " ".join(parts)
 
 
-def connect(url: str) -> httpx.Client:
+def connect(url: str, api_key: str | None = None) -> httpx.Client:
     """A client of the service at a base address; safe to share between threads.
 
     The proxies of the environment are used, but never for this machine itself: they could not reach it.
+
+    Args:
+        url: The base address.
+        api_key: Sent with every request, where given. It is no part of the address, so it is in no message.
+
+    Raises:
+        ServiceProblem: The key holds what no key does, such as a line break.
     """
     base = httpx.URL(url.rstrip("/") + "/")
+    headers = {"User-Agent": "clip-senet"}
+    if api_key is not None:
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise ServiceProblem(
+                "That is no API key", "One looks like csk_0123456789ab_ and 64 more hexadecimal digits."
+            )
+        headers["X-API-Key"] = api_key
     return httpx.Client(
         base_url=base,
         timeout=httpx.Timeout(300.0, connect=10.0),
-        headers={"User-Agent": "clip-senet"},
+        headers=headers,
         trust_env=not is_loopback(base.host),
     )
 

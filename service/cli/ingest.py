@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.markup import escape
 
+from service.cli.service_options import ApiKey
 from service.cli.sources import Named, NamePattern, SourceError, find, listed, manifest, refuse_repeated
 from service.cli.terminal import enrolment_progress, out, remarks, stop
 
@@ -27,6 +28,7 @@ def ingest(
     url: Annotated[
         str, typer.Option(envvar="CLIP_SENET_URL", help="Address of the service.")
     ] = "http://127.0.0.1:8000",
+    api_key: ApiKey = None,
     camera_id: Annotated[
         str | None, typer.Option(help="Camera of every crop that the pattern or manifest gives none for.")
     ] = None,
@@ -106,7 +108,16 @@ def ingest(
     if dry_run:
         _show_plan(files, unfit)
         return
-    tally = _send(files, unfit, url=url, collection=collection, batch=batch, parallel=parallel, patience=patience)
+    tally = _send(
+        files,
+        unfit,
+        url=url,
+        api_key=api_key,
+        collection=collection,
+        batch=batch,
+        parallel=parallel,
+        patience=patience,
+    )
     _summarise(tally, len(named), rejected)
 
 
@@ -169,6 +180,7 @@ def _send(
     unfit: "list[Rejection]",
     *,
     url: str,
+    api_key: str | None,
     collection: str | None,
     batch: int,
     parallel: int,
@@ -178,7 +190,11 @@ def _send(
     from service.cli.enrolling import Enroller, Tally
 
     tally = Tally(rejected=unfit)
-    with connect(url) as client:
+    try:
+        client = connect(url, api_key)
+    except ServiceProblem as problem:
+        stop(str(problem), 2)
+    with client:
         try:
             # A wrong address is told at once; only a service that was there is waited for.
             send(client, "GET", "healthz")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from service.cli.service_options import ApiKey
 from service.cli.terminal import out, ranked_table, remarks, stop
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def search(
     url: Annotated[
         str, typer.Option(envvar="CLIP_SENET_URL", help="Address of the service.")
     ] = "http://127.0.0.1:8000",
+    api_key: ApiKey = None,
     k: Annotated[int, typer.Option("-k", "--k", min=1, max=1000, help="Results at most.")] = 20,
     camera_id: Annotated[
         str | None, typer.Option(help="Camera that took the query; its own sightings are left out.")
@@ -95,7 +97,8 @@ def search(
         "min_sequence": min_sequence,
         "purpose": purpose,
     }
-    answer = _ask(url, images, {name: value for name, value in fields.items() if value is not None}, patience)
+    given = {name: value for name, value in fields.items() if value is not None}
+    answer = _ask(url, api_key, images, given, patience)
     if as_json:
         print(json.dumps(answer, ensure_ascii=False))  # noqa: T201 - for programs: no wrapping, no markup
     else:
@@ -103,7 +106,9 @@ def search(
     raise typer.Exit(0 if answer["hits"] else _NONE_FOUND)
 
 
-def _ask(url: str, images: "Sequence[Path]", fields: "Mapping[str, Any]", patience_s: float) -> dict[str, Any]:
+def _ask(
+    url: str, api_key: str | None, images: "Sequence[Path]", fields: "Mapping[str, Any]", patience_s: float
+) -> dict[str, Any]:
     from service.cli.client import ServiceProblem, connect, send
 
     try:
@@ -111,7 +116,7 @@ def _ask(url: str, images: "Sequence[Path]", fields: "Mapping[str, Any]", patien
     except OSError as error:
         stop(f"{error.filename} cannot be read: {error.strerror}.", 2)
     try:
-        with connect(url) as client:
+        with connect(url, api_key) as client:
             answer: dict[str, Any] = send(
                 client, "POST", "search", patience_s=patience_s, data=fields, files=pictures
             ).json()

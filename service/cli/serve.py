@@ -55,11 +55,11 @@ def serve(
             help="Folder of the embedded database and the crops. [dim]default: data[/dim]", show_default=False
         ),
     ] = None,
-    allow_unauthenticated_network: Annotated[
-        bool | None,
+    auth: Annotated[
+        str | None,
         typer.Option(
-            "--allow-unauthenticated-network",
-            help="Listen beyond this machine although no key is asked for: whoever reaches it may read and write.",
+            help="Whether an API key is asked for: auto (unless it listens on loopback), on, off (on loopback only). "
+            "[dim]default: auto[/dim]",
             show_default=False,
         ),
     ] = None,
@@ -77,6 +77,10 @@ def serve(
     Another port and folder:
       clip-senet serve --port 9000 --data-dir /var/lib/clip-senet
 
+    For other machines, with a key:
+      clip-senet keys create operations --scope admin
+      clip-senet serve --host 0.0.0.0
+
     A PostgreSQL of your own:
       CLIP_SENET_DATABASE_URL=postgresql+psycopg://user:secret@db/senet \
       clip-senet serve
@@ -89,7 +93,7 @@ def serve(
         "host": host,
         "port": port,
         "data_dir": data_dir,
-        "allow_unauthenticated_network": allow_unauthenticated_network,
+        "auth": auth,
     }
     settings = settings_of({name: value for name, value in given.items() if value is not None})
     with _bind(settings.host, settings.port) as listener:

@@ -40,6 +40,13 @@ GUARDED = {
     "get_job": ("get", "/jobs/{job_id}", {200, 404, 422, 503}),
     "cancel_job": ("post", "/jobs/{job_id}/cancel", {200, 404, 409, 422, 503}),
     "list_cameras": ("get", "/cameras", {200, 404, 422, 503}),
+    "create_key": ("post", "/keys", {201, 400, 422, 503}),
+    "list_keys": ("get", "/keys", {200, 422, 503}),
+    "get_own_key": ("get", "/keys/self", {200, 422}),
+    "get_key": ("get", "/keys/{key_id}", {200, 404, 422, 503}),
+    "update_key": ("patch", "/keys/{key_id}", {200, 400, 404, 409, 422, 503}),
+    "rotate_key": ("post", "/keys/{key_id}/rotate", {201, 400, 404, 409, 422, 503}),
+    "revoke_key": ("delete", "/keys/{key_id}", {204, 404, 422, 503}),
 }
 """Operations that ask for a key, so that they may also answer 401, 403 and 429."""
 OPEN = {

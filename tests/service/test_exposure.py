@@ -1,4 +1,6 @@
-"""Who may reach a service that asks for no key."""
+"""Who reaches the service."""
+
+from typing import Any
 
 import httpx
 import pytest
@@ -8,18 +10,42 @@ from service.errors import UnavailableError
 from service.exposure import refuse_open_network
 from service.settings import Settings
 
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_loopback_is_fine(host: str) -> None:
-    refuse_open_network(Settings(host=host))
+LOOPBACK = ["127.0.0.1", "127.1.2.3", "::1", "localhost"]
+BEYOND = ["0.0.0.0", "::", "192.168.1.5", "example.org", ""]  # noqa: S104
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])  # noqa: S104
-def test_anything_else_is_refused_unless_chosen(host: str, caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(UnavailableError, match="no key"):
+class TestWhetherAKeyIsAskedFor:
+    @pytest.mark.parametrize("host", LOOPBACK)
+    @pytest.mark.parametrize(("auth", "expected"), [("auto", False), ("off", False), ("on", True)])
+    def test_on_loopback_where_it_is_wanted(self, host: str, auth: Any, *, expected: bool) -> None:
+        assert Settings(host=host, auth=auth).asks_for_keys is expected
+
+    @pytest.mark.parametrize("host", BEYOND)
+    @pytest.mark.parametrize("auth", ["auto", "on", "off"])
+    def test_beyond_it_always(self, host: str, auth: Any) -> None:
+        """`off` opens nothing there even where the service is started without its command, which would refuse."""
+        assert Settings(host=host, auth=auth).asks_for_keys
+
+
+class TestAtStart:
+    @pytest.mark.parametrize("auth", ["auto", "off"])
+    def test_that_nothing_is_asked_is_said_loudly(self, auth: Any, caplog: pytest.LogCaptureFixture) -> None:
+        refuse_open_network(Settings(auth=auth))
+        assert "NO KEY IS ASKED FOR" in caplog.text
+
+    def test_a_proxy_that_lets_everyone_through_is_warned_of(self, caplog: pytest.LogCaptureFixture) -> None:
+        refuse_open_network(Settings(allowed_hosts="reid.example.org"))  # type: ignore[arg-type]
+        assert "a proxy lets through as reid.example.org" in caplog.text
+
+    def test_that_keys_are_asked_for_is_no_warning(self, caplog: pytest.LogCaptureFixture) -> None:
+        refuse_open_network(Settings(auth="on", allowed_hosts="reid.example.org"))  # type: ignore[arg-type]
+        assert caplog.text == ""
+
+    @pytest.mark.parametrize("host", BEYOND)
+    def test_a_network_is_never_answered_without_keys(self, host: str) -> None:
         refuse_open_network(Settings(host=host))
-    refuse_open_network(Settings(host=host, allow_unauthenticated_network=True))
-    assert "NO KEY" in caplog.text
+        with pytest.raises(UnavailableError, match="no loopback address"):
+            refuse_open_network(Settings(host=host, auth="off"))
 
 
 def asking(**settings: object) -> httpx.AsyncClient:
@@ -81,8 +107,8 @@ class TestForeignRequests:
                 assert answer.status_code == status, (host, origin)
 
     async def test_where_its_names_are_not_known_every_one_is_answered(self) -> None:
-        """On a network it goes by names that only its operator knows; that it is open there was chosen."""
-        async with asking(host="0.0.0.0", allow_unauthenticated_network=True) as client:  # noqa: S104
+        """On a network it goes by names that only its operator knows, and asks for keys."""
+        async with asking(host="0.0.0.0") as client:  # noqa: S104
             assert (await client.get("/healthz", headers={"Host": "cameras.example"})).status_code == 200
         async with asking(host="0.0.0.0", allowed_hosts="cameras.example") as client:  # noqa: S104
             assert (await client.get("/healthz", headers={"Host": "cameras.example"})).status_code == 200

@@ -11,11 +11,11 @@ import pytest
 
 @pytest.fixture
 def script() -> Iterator[SimpleNamespace]:
-    """A server with `address`, `answers` to give in turn, the last one for ever, and the `bodies` received.
+    """A server with `address`, `answers` to give in turn, the last one for ever, and `bodies` and `headers` received.
 
     An answer is (status, headers, body); a callable gets the request's body and returns one. /healthz is always fine.
     """
-    script = SimpleNamespace(address="", answers=[], bodies=[])
+    script = SimpleNamespace(address="", answers=[], bodies=[], headers=[])
 
     def next_answer(body: bytes) -> tuple[int, dict[str, str], object]:
         script.bodies.append(body)
@@ -30,6 +30,7 @@ def script() -> Iterator[SimpleNamespace]:
             if self.path == "/healthz":
                 status, headers, answer = 200, {}, {}
             else:
+                script.headers.append(dict(self.headers))
                 status, headers, answer = next_answer(body)
             content = json.dumps(answer).encode()
             self.send_response(status)

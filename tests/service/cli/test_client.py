@@ -68,6 +68,18 @@ class TestSend:
         with connect(script.address) as client:
             assert send(client, "GET", "readyz").json() == {"fine": True}
 
+    def test_shows_its_key_with_every_request(self, script: SimpleNamespace) -> None:
+        script.answers = [BUSY, OK]
+        with connect(script.address, "csk_test") as client:
+            send(client, "GET", "cameras", patience_s=60, wait=lambda _: None)
+        assert [headers["X-API-Key"] for headers in script.headers] == ["csk_test"] * 2
+
+    @pytest.mark.parametrize("key", ["csk\n_x: y", "schlüssel", "a\0b"])
+    def test_says_that_something_is_no_key_without_repeating_it(self, key: str) -> None:
+        with pytest.raises(ServiceProblem, match="no API key") as problem:
+            connect("http://127.0.0.1:8000", key)
+        assert key not in str(problem.value)
+
     def test_says_how_to_start_a_service_where_none_listens(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]

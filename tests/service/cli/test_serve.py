@@ -16,11 +16,18 @@ from service.cli import app
 @pytest.mark.parametrize("url", ["postgresql://u:geheim@db/x", "postgresql://db/x?user=u&password=geheim"])
 def test_shows_the_database_but_never_its_password(url: str) -> None:
     # On an open network it refuses to start, but only after saying what it would have used.
-    open_network = ["serve", "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
+    open_network = ["serve", "--host", "0.0.0.0", "--port", "0", "--auth", "off"]  # noqa: S104
     result = CliRunner().invoke(app, open_network, env={"CLIP_SENET_DATABASE_URL": url})
     assert result.exit_code == 1
     assert "@db/x" in result.output or "//db/x" in result.output
     assert "geheim" not in result.output
+    assert "no loopback address" in result.output
+
+
+def test_says_which_ways_of_asking_for_keys_there_are() -> None:
+    result = CliRunner().invoke(app, ["serve", "--auth", "maybe"])
+    assert result.exit_code == 1
+    assert "auth: Input should be 'auto', 'on' or 'off'" in result.output
 
 
 def test_as_many_files_may_be_open_as_the_system_lets() -> None:
