@@ -13,7 +13,7 @@ from support.traces import files_with, traces_in_segments, traces_of_id, traces_
 from support.vectors import unit_rows
 from uuid_utils.compat import uuid7
 
-from index import segmented
+from index import upkeep
 from index.codecs import CODECS
 from index.contract import Filter, Sighting
 from index.options import IndexOptions
@@ -189,14 +189,14 @@ def test_what_is_deleted_beside_a_purge_is_left_to_the_next(
     index.apply([*(sighting(number) for number in range(9)), first, second], [], 1)
     index.snapshot()
     index.apply([], [first.id], 2)
-    compact = segmented.compact
+    compact = upkeep.compact
 
     def compact_beside_a_writer(*arguments: Any) -> Any:
         index.apply([], [second.id], 3)
         return compact(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(segmented, "compact", compact_beside_a_writer)
+        patch.setattr(upkeep, "compact", compact_beside_a_writer)
         index.purge()
     assert (index.purged_at, index.deleted_at) == (2, 3)
     assert files_with(tmp_path, traces_of_id(first.id)) == set()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from support.indexes import TINY
 from support.vectors import unit_rows
 
-from index import maintenance, searching, segmented
+from index import maintenance, searching, upkeep
 from index.codecs import CODECS
 from index.contract import Filter, Hits, Sighting
 from index.options import IndexOptions
@@ -302,14 +302,14 @@ def test_what_has_expired_is_gone_from_the_files_two_snapshots_later_and_after_a
 def test_what_is_written_beside_a_snapshot_is_worth_another(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     index = make(8)
     index.apply([dated(1, 0)], [], 1)
-    write = segmented.write_snapshot
+    write = upkeep.write_snapshot
 
     def write_beside_a_writer(*arguments: Any) -> Path:
         index.apply([dated(2, 0)], [], 2)
         return write(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(segmented, "write_snapshot", write_beside_a_writer)
+        patch.setattr(upkeep, "write_snapshot", write_beside_a_writer)
         assert index.snapshot() == 1
     assert index.snapshot_wanted
     assert index.snapshot() == 2
