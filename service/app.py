@@ -28,6 +28,7 @@ from service.settings import Settings
 from service.stats.endpoints import router as stats_router
 from service.timeline.endpoints import router as timeline_router
 from service.tracks.endpoints import router as tracks_router
+from service.vehicles.endpoints import router as vehicles_router
 
 _DESCRIPTION = """Vehicle re-identification: enroll vehicle crops, find the same vehicle on other cameras.
 
@@ -46,6 +47,7 @@ _TAGS = [
     {"name": "jobs", "description": "Long work, and how far it is."},
     {"name": "tracks", "description": "What one camera saw of one vehicle, as its tracker followed it."},
     {"name": "keys", "description": "Who may use the service, for what, until when and how often."},
+    {"name": "vehicles", "description": "Identities that people confirmed, and where each was seen."},
     {"name": "operation", "description": "Is the service alive and ready, what does it hold, with which model."},
 ]
 
@@ -93,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         calibration_router,
         cameras_router,
         tracks_router,
+        vehicles_router,
         timeline_router,
         keys_router,
         stats_router,

@@ -1,9 +1,11 @@
 """Changing what is said of a crop."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from index.contract import Scalar
 from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.errors import ConflictError
@@ -53,13 +55,23 @@ def _wanted(crop: CropRecord, patch: CropPatch) -> dict[str, Any]:
     values = patch.model_dump(exclude_unset=True)
     if "attributes" not in values:
         return values
-    merged: dict[str, Any] = {}
-    if values["attributes"] is not None:
-        given = values["attributes"]
-        merged = {name: value for name, value in crop.attributes.items() if name not in given}
-        merged |= {name: value for name, value in given.items() if value is not None}
-        _check(merged)
-    return values | {"attributes": merged}
+    return values | {"attributes": merged_attributes(crop.attributes, values["attributes"])}
+
+
+def merged_attributes(attributes: Mapping[str, Scalar], patch: Mapping[str, Scalar] | None) -> dict[str, Scalar]:
+    """A merge patch (RFC 7396) of attributes: one that is null is removed, null for all removes all.
+
+    Raises:
+        InvalidValueError: There would be too many.
+    """
+    if patch is None:
+        return {}
+    merged = {name: value for name, value in attributes.items() if name not in patch}
+    merged |= {name: value for name, value in patch.items() if value is not None}
+    try:
+        return check_attributes(merged)
+    except ValueError as error:
+        raise invalid_field("attributes", str(error)) from error
 
 
 def _differ(old: Any, new: Any) -> bool:  # noqa: ANN401 - whatever a column holds
@@ -67,10 +79,3 @@ def _differ(old: Any, new: Any) -> bool:  # noqa: ANN401 - whatever a column hol
     if isinstance(old, dict):
         return json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True)
     return bool(old != new)
-
-
-def _check(attributes: dict[str, Any]) -> None:
-    try:
-        check_attributes(attributes)
-    except ValueError as error:
-        raise invalid_field("attributes", str(error)) from error

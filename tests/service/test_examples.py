@@ -77,6 +77,7 @@ CODES_ANYWHERE = {
 def test_all_routes_are_looked_at() -> None:
     assert {operation for operation, _ in ANSWERS} - {operation for operation, _ in SUCCESSES} == {
         "delete_calibration",
+        "delete_vehicle",
         "get_crop_image",
         "revoke_key",
     }

@@ -1,0 +1,1 @@
+"""Vehicles: identities that people confirmed, and where each was seen."""
