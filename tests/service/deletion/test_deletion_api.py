@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select, text
 from support.traces import files_with, traces_in_segments, traces_of_id, traces_of_vector
+from support.vectors import unit_rows
 
 from service.access import Caller
 from service.database.tables import AuditEntry, Embedding
@@ -415,6 +416,25 @@ class TestMany:
         async with runtime.database.reading() as session:
             pictures = {UUID(path.name) for path in runtime.settings.crops_dir.glob("??/*")}
             assert pictures == set(await session.scalars(text("SELECT id FROM crops WHERE has_image")))
+
+    async def test_an_enrolment_under_way_is_waited_for(
+        self,
+        shared_client: httpx.AsyncClient,
+        enroll_shared: Post,
+        add: Callable[..., Awaitable[Any]],
+        runtime: Runtime,
+    ) -> None:
+        await enrolled(enroll_shared, 1, collection="under way")
+        model = {"model_id": runtime.embedder.model_id, "embedding": unit_rows(1, 1, runtime.embedder.dimension)[0]}
+        await runtime.jobs.stop()
+        answer = await shared_client.delete("/collections/under way")
+        async with runtime.database.transaction() as session:
+            await add(session, collection="under way", has_image=False, **model)
+            runtime.jobs.start(work_of(runtime))
+            await asyncio.sleep(0.3)
+            assert (await shared_client.get(f"/jobs/{answer.json()['id']}")).json()["state"] == "running"
+        assert (await ended(shared_client, answer))["state"] == "succeeded"
+        assert (await shared_client.get("/collections/under way")).status_code == 404
 
 
 class TestPictures:
