@@ -16,10 +16,9 @@ from service.calibration.pairs import LabelledPair, ScoredPair, tabulated
 from service.calibration.repository import CalibrationRepository, Standing
 from service.calibration.schemas import CalibrationRequest, PairLabel
 from service.calibration.scoring import scored
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.database.tables import Collection
 from service.errors import InvalidValueError, NotFoundError
-from service.gallery.service import no_collection
 from service.runtime import Runtime
 
 

@@ -7,11 +7,10 @@ from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.cameras.repository import CameraRepository, CameraSummary
 from service.cameras.schemas import CameraPatch, NewCamera
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.database.engine import Session
 from service.database.tables import Collection
 from service.errors import ConflictError, NotFoundError
-from service.gallery.service import no_collection
 from service.problems import invalid_field
 from service.runtime import Runtime
 

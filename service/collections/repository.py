@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from service.database.tables import Calibration, Camera, Collection, Crop
-from service.errors import ModelMismatchError
+from service.errors import ModelMismatchError, NotFoundError
 
 MODEL_SWITCH_LOCK = int.from_bytes(b"senet-md")
 """Key of the advisory lock that enrolments share, and that whoever changes what they rely on has alone: that the
@@ -44,6 +44,11 @@ class CollectionSummary:
     crops: int
     cameras: int
     calibration: Literal["none", "stale", "valid"]
+
+
+def no_collection(name: str) -> NotFoundError:
+    """The error for a collection that does not exist."""
+    return NotFoundError(f"There is no collection {name!r}; a collection appears at its first enrolment.")
 
 
 class CollectionRepository:

@@ -7,11 +7,10 @@ from pydantic import ValidationError
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository, CollectionSummary
+from service.collections.repository import CollectionRepository, CollectionSummary, no_collection
 from service.collections.schemas import CollectionPatch, NewCollection, QualityFloor
 from service.deletion.service import begin_collection_deletion
 from service.errors import ConflictError
-from service.gallery.service import no_collection
 from service.jobs.records import JobRecord
 from service.problems import invalid_field, validation_entry
 from service.runtime import Runtime

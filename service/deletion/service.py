@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.database.engine import Session
 from service.database.tables import Collection
 from service.deletion.erasing import remove_pictures, wait_until_in_no_file
@@ -15,7 +15,6 @@ from service.deletion.repository import DeletionRepository
 from service.deletion.schemas import DeletionAnswer, DeletionRequest
 from service.errors import InvalidValueError, NotFoundError
 from service.gallery.repository import GalleryRepository
-from service.gallery.service import no_collection
 from service.jobs.records import JobRecord, NewJob
 from service.jobs.repository import JobRepository
 from service.runtime import Runtime

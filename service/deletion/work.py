@@ -9,11 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from service.collections.images import count_images, remove_images
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.deletion.erasing import in_no_file, remove_pictures
 from service.deletion.repository import DeletionRepository
 from service.errors import UnavailableError
-from service.gallery.service import no_collection
 from service.jobs.handle import JobHandle
 from service.runtime import Runtime
 

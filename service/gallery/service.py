@@ -4,7 +4,7 @@ from uuid import UUID
 
 from index.contract import Filter
 from service.access import Caller
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.errors import NoImageError, NotFoundError
 from service.gallery.filters import RowConditions
 from service.gallery.records import CropRecord
@@ -33,11 +33,6 @@ async def page_of_crops(
         if await CollectionRepository(session).collection(where.collection) is None:
             raise no_collection(where.collection)
         return await repository.page(where, limit=limit, cursor=cursor, rows=rows)
-
-
-def no_collection(name: str) -> NotFoundError:
-    """The error for a collection that does not exist."""
-    return NotFoundError(f"There is no collection {name!r}; a collection appears at its first enrolment.")
 
 
 async def crop_by_id(runtime: Runtime, caller: Caller, crop_id: UUID) -> CropRecord:

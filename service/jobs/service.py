@@ -5,10 +5,9 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.database.engine import Session
 from service.errors import ConflictError, ForbiddenError, NotFoundError
-from service.gallery.service import no_collection
 from service.jobs.records import JobRecord, NewJob
 from service.jobs.repository import OPEN, JobRepository
 from service.jobs.schemas import JobQuery, RebuildRequest, ReembedRequest, RemoveImagesRequest

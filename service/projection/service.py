@@ -11,12 +11,11 @@ from contextlib import aclosing
 from uuid import UUID
 
 from model.projection import Projection, ProjectionFit
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.database.engine import Database, Session
 from service.database.tables import Collection
 from service.errors import InvalidValueError, ModelMismatchError
 from service.gallery.repository import GalleryRepository
-from service.gallery.service import no_collection
 from service.projection.repository import ProjectionRepository
 
 BATCH = 2048

@@ -12,11 +12,10 @@ from index.contract import UNIT_TOLERANCE, Filter
 from model.embedder import Embedder
 from service.access import Caller
 from service.calibration.repository import CalibrationRepository
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.disconnect import unless_gone
 from service.embedding import Lane
 from service.errors import ModelMismatchError
-from service.gallery.service import no_collection
 from service.problems import invalid_field
 from service.runtime import Runtime
 from service.search.answering import answer

@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from service.access import Caller
-from service.collections.repository import CollectionRepository
-from service.gallery.service import no_collection
+from service.collections.repository import CollectionRepository, no_collection
 from service.runtime import Runtime
 from service.timeline.repository import TimelineRepository
 from service.timeline.schemas import TimelineQuery, TimelineView

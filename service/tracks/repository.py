@@ -166,4 +166,3 @@ def _captured_after(captured_at: datetime | None, crop_id: UUID) -> ColumnElemen
         Crop.captured_at > captured_at,
         (Crop.captured_at == captured_at) & (Crop.id > crop_id),
     )
-

@@ -1,12 +1,11 @@
 """Reading tracks."""
 
 from service.access import Caller
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.database.engine import Session
 from service.errors import NotFoundError
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
-from service.gallery.service import no_collection
 from service.runtime import Runtime
 from service.tracks.repository import TrackRepository, TrackSummary
 from service.tracks.schemas import OneTrackQuery, TrackQuery

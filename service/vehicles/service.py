@@ -6,12 +6,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.access import Caller
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.database.engine import Session
 from service.database.tables import Camera, Collection
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
-from service.gallery.service import no_collection
 from service.runtime import Runtime
 from service.vehicles.path import UNKNOWN, Leg, Place, leg
 from service.vehicles.schemas import SightingQuery, VehicleQuery

@@ -7,11 +7,10 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository
+from service.collections.repository import CollectionRepository, no_collection
 from service.database.engine import Session
 from service.database.tables import Collection, Vehicle
 from service.errors import ConflictError, NotFoundError
-from service.gallery.service import no_collection
 from service.runtime import Runtime
 from service.vehicles.repository import Identity, VehicleRepository
 from service.vehicles.summary_repository import VehicleSummary, VehicleSummaryRepository
