@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import InstrumentedAttribute
 
 from index.contract import Filter
+from service.change_log_repository import ChangeLines
 from service.database.tables import Collection, Crop, JobCrop
-from service.gallery.change_lines import ChangeLines
-from service.gallery.filters import conditions
+from service.gallery.filter_repository import conditions
 
 
 class DeletionRepository(ChangeLines):

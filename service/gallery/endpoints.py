@@ -23,7 +23,7 @@ from service.errors import (
 from service.forms import MULTIPART_FORM
 from service.gallery.changing import change_crop
 from service.gallery.enrolment import Enrolment
-from service.gallery.filters import RowConditions
+from service.gallery.filter_repository import RowConditions
 from service.gallery.form_fields import fields_of
 from service.gallery.schemas import CropPage, CropPatch, CropView, EnrolmentAnswer, EnrolmentForm
 from service.gallery.service import crop_by_id, crop_jpeg, crop_with_image, page_of_crops

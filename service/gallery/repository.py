@@ -10,12 +10,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 
 from index.contract import Filter
+from service.change_log_repository import ChangeLines
 from service.cursors import foreign_cursor
 from service.database.tables import Collection, Crop, Embedding, Installation
 from service.database.vectors import encode
 from service.errors import ExternalIdConflictError
-from service.gallery.change_lines import ChangeLines
-from service.gallery.filters import ANY_ROW, RowConditions, conditions
+from service.gallery.filter_repository import ANY_ROW, RowConditions, conditions
 from service.gallery.records import CropRecord, NewCrop
 
 UNIQUE_VIOLATION = "23505"

@@ -6,7 +6,7 @@ from index.contract import Filter
 from service.access import Caller
 from service.collections.repository import CollectionRepository, no_collection
 from service.errors import NoImageError, NotFoundError
-from service.gallery.filters import RowConditions
+from service.gallery.filter_repository import RowConditions
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
 from service.runtime import Runtime

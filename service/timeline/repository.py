@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from index.contract import Filter
 from service.database.tables import Collection, Crop
-from service.gallery.filters import conditions
+from service.gallery.filter_repository import conditions
 
 
 class TimelineRepository:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from index.contract import Filter, Track
 from service.cursors import foreign_cursor, make_cursor, make_time_cursor, read_cursor, read_time_cursor
 from service.database.tables import Collection, Crop
-from service.gallery.filters import conditions, on_tracks
+from service.gallery.filter_repository import conditions, on_tracks
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Uuid, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
+from service.change_log_repository import ChangeLines
 from service.database.tables import Crop, Judgement, Vehicle
-from service.gallery.change_lines import ChangeLines
 
 
 @dataclass(frozen=True, slots=True)

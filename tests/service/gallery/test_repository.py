@@ -16,13 +16,13 @@ from uuid_utils.compat import uuid7
 
 from index.contract import Filter
 from service.cameras.repository import CameraRepository
+from service.change_log_repository import CHANGE_LOG_LOCK
 from service.collections.repository import CollectionRepository
 from service.database.engine import Database
 from service.database.tables import Change, Collection, Embedding
 from service.errors import InvalidValueError, UnavailableError
 from service.follower_repository import FollowerRepository
-from service.gallery.change_lines import CHANGE_LOG_LOCK
-from service.gallery.filters import RowConditions
+from service.gallery.filter_repository import RowConditions
 from service.gallery.records import NewCrop
 from service.gallery.repository import GalleryRepository
 
