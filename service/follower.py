@@ -90,6 +90,11 @@ class Follower:
         return self._followed.head
 
     @property
+    def crops_read(self) -> int:
+        """How many crops have been read for the index that is being built, or were for the last one."""
+        return self._followed.crops_read
+
+    @property
     def deleted_sequence(self) -> int:
         """Number of the last change applied that deleted anything; 0 where there is no index."""
         return self._followed.lend().index.deleted_at if self.loaded else 0
@@ -213,6 +218,11 @@ class Follower:
         except TimeoutError:
             return False
         return True
+
+    def withdraw(self, reason: str) -> None:
+        """Lend the index no more, and build another one from the database."""
+        self._followed.withdraw(reason)
+        self.wake()
 
     async def reconcile(self) -> None:
         """Compare the index with the database now, and not only when it is time to."""

@@ -50,6 +50,7 @@ class FollowerIndex:
         head: Greatest number of the change log when it was last seen.
         level_at: When it was last known to hold everything committed, by the monotonic clock.
         rebuild: The last rebuild.
+        crops_read: How many crops it has read, or had when it was done.
         moved: Notified whenever the index has reached another line.
     """
 
@@ -70,6 +71,7 @@ class FollowerIndex:
         self.head = 0
         self.level_at = -math.inf
         self.rebuild: Rebuild | None = None
+        self.crops_read = 0
         self.moved = asyncio.Condition()
 
     def lend(self) -> Lent:
@@ -200,7 +202,7 @@ class FollowerIndex:
         lent = await self._make(await truth.installation())
         await self._take_codecs(truth, lent)
         async with contextlib.aclosing(truth.crops(LOAD_BATCH)) as batches:
-            crops = await _load(lent, batches)
+            crops = await self._load(lent, batches)
         line = await truth.line(self.head) or ORIGIN
         await finished(lent.ask, lambda index: index.apply((), (), line.sequence))
         self.line, self.doubt, self.passed = line, None, {line.sequence: line}
@@ -213,6 +215,23 @@ class FollowerIndex:
             return lent
 
         return await finished(made)
+
+    async def _load(self, lent: Lent, batches: AsyncIterator[PackedCrops]) -> int:
+        """Apply crops to an index, a batch in a thread while the next is read; how many there were."""
+        self.crops_read = 0
+        applying: asyncio.Task[None] | None = None
+        try:
+            async for some in batches:
+                if applying is not None:
+                    await applying
+                applying = asyncio.create_task(finished(lent.ask, _loaded(some)))
+                self.crops_read += len(some)
+            if applying is not None:
+                await applying
+        finally:
+            if applying is not None:
+                await asyncio.wait([applying])
+        return self.crops_read
 
     async def _take_codecs(self, truth: FollowerRepository, lent: Lent) -> None:
         """Give each collection the codec that it has in the database: its own, or the default again."""
@@ -228,24 +247,6 @@ class FollowerIndex:
 
         await finished(lent.ask, choose)
         self._codecs = {lent: wanted}
-
-
-async def _load(lent: Lent, batches: AsyncIterator[PackedCrops]) -> int:
-    """Apply crops to an index, a batch in a thread while the next is read; how many there were."""
-    crops = 0
-    applying: asyncio.Task[None] | None = None
-    try:
-        async for some in batches:
-            if applying is not None:
-                await applying
-            applying = asyncio.create_task(finished(lent.ask, _loaded(some)))
-            crops += len(some)
-        if applying is not None:
-            await applying
-    finally:
-        if applying is not None:
-            await asyncio.wait([applying])
-    return crops
 
 
 def _loaded(crops: PackedCrops) -> Callable[[FollowedIndex], None]:

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from service.crops.store import CropStore
+from service.database.engine import Database
+from service.deletion.repository import DeletionRepository
 from service.errors import UnavailableError
 from service.processes.repository import ProcessRepository
 from service.runtime import Runtime
@@ -31,6 +33,31 @@ async def remove_pictures(store: CropStore, crop_ids: Sequence[UUID]) -> list[UU
         elif outcome is not None:
             raise outcome
     return left
+
+
+async def delete_with_pictures(
+    database: Database, store: CropStore, crop_ids: Sequence[UUID], committed: Callable[[int], None]
+) -> int:
+    """Delete crops, then their pictures. Crops that are deleted already are no error: their pictures may be left.
+
+    Args:
+        database: The rows.
+        store: The pictures.
+        crop_ids: The crops, few enough for one transaction.
+        committed: Told of the number of the last change once it is committed.
+
+    Returns:
+        That number.
+
+    Raises:
+        UnavailableError: Rows or pictures cannot be deleted now; call it again.
+    """
+    async with database.transaction() as session:
+        _, sequence = await DeletionRepository(session).delete(crop_ids)
+    committed(sequence)
+    if left := await remove_pictures(store, crop_ids):
+        raise UnavailableError(f"{len(left)} pictures of deleted crops cannot be removed from the crop store.")
+    return sequence
 
 
 async def in_no_file(runtime: Runtime, sequence: int) -> bool:

@@ -10,9 +10,8 @@ from uuid import UUID
 
 from service.collections.images import count_images, remove_images
 from service.collections.repository import CollectionRepository, no_collection
-from service.deletion.erasing import in_no_file, remove_pictures
+from service.deletion.erasing import delete_with_pictures, in_no_file
 from service.deletion.repository import DeletionRepository
-from service.errors import UnavailableError
 from service.jobs.handle import JobHandle
 from service.runtime import Runtime
 
@@ -32,7 +31,7 @@ async def delete_noted_crops(runtime: Runtime, job: JobHandle) -> Mapping[str, A
         left = await DeletionRepository(session).noted(job.job.id)
     await job.advance((job.total or 0) - left)
     sequence = await _delete_noted(runtime, job)
-    sequence = await _wait_for_files(runtime, job, sequence or job.job.parameters.get("sequence"))
+    sequence = await wait_for_files(runtime, job, sequence or job.job.parameters.get("sequence"))
     return {"deleted": job.total, "sequence": sequence}
 
 
@@ -50,7 +49,7 @@ async def delete_whole_collection(runtime: Runtime, job: JobHandle) -> Mapping[s
     sequence = await _delete_noted(runtime, job)
     while await _is_there(runtime, job.job.id, collection_id):
         sequence = await _delete_noted(runtime, job) or sequence
-    sequence = await _wait_for_files(runtime, job, await _delete_noted(runtime, job) or sequence)
+    sequence = await wait_for_files(runtime, job, await _delete_noted(runtime, job) or sequence)
     return {"deleted": job.done, "sequence": sequence}
 
 
@@ -94,11 +93,7 @@ async def _delete_noted(runtime: Runtime, job: JobHandle) -> int | None:
     """Delete the crops that are noted; the number of the last change, None where nothing was noted."""
     sequence = None
     while crop_ids := await _next_noted(runtime, job.job.id):
-        async with runtime.database.transaction() as session:
-            _, sequence = await DeletionRepository(session).delete(crop_ids)
-        runtime.follower.note_commit(sequence)
-        if left := await remove_pictures(runtime.store, crop_ids):
-            raise UnavailableError(f"{len(left)} pictures of deleted crops cannot be removed from the crop store.")
+        sequence = await delete_with_pictures(runtime.database, runtime.store, crop_ids, runtime.follower.note_commit)
         async with runtime.database.transaction() as session:
             await DeletionRepository(session).strike_out(job.job.id, crop_ids)
         await job.advance(job.done + len(crop_ids))
@@ -110,7 +105,7 @@ async def _next_noted(runtime: Runtime, job_id: UUID) -> Sequence[UUID]:
         return await DeletionRepository(session).next_noted(job_id, SLICE)
 
 
-async def _wait_for_files(runtime: Runtime, job: JobHandle, sequence: int | None) -> int:
+async def wait_for_files(runtime: Runtime, job: JobHandle, sequence: int | None) -> int:
     """Wait until nothing is in any file, however long: a process that ends is waited for no longer.
 
     Args:

@@ -53,6 +53,13 @@ class CropPreparer:
         """
         if upload.size is not None and upload.size > self._max_bytes:
             raise TooLargeError(f"An image may have {self._max_bytes} bytes at most; this one has {upload.size}.")
-        data = await upload.read()
+        return await self.prepare_file(await upload.read())
+
+    async def prepare_file(self, data: bytes) -> PreparedCrop:
+        """Decode, measure and resize one file.
+
+        Raises:
+            ServiceError: It is no picture that the service reads; see `ImageDecoder.decode`.
+        """
         made = await self._pool.run(self._request, data)
         return PreparedCrop(data, made.pixels, made.sha256, made.media_type, made.quality)

@@ -1,7 +1,8 @@
 """A bounded queue before the model.
 
 A lone crop goes to the model at once; while the model is busy, what arrives forms the next batch, searches ahead of
-enrolments. Nothing waits for a batch to fill. What does not fit is refused, so overload never becomes a growing queue.
+enrolments, and these ahead of long work. Nothing waits for a batch to fill. What does not fit is refused, so overload
+never becomes a growing queue.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ class Lane(enum.IntEnum):
 
     SEARCH = 0
     ENROLMENT = 1
+    BACKGROUND = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from support.vectors import unit_rows
 from service.access import Caller
 from service.database.tables import AuditEntry, Embedding
 from service.database.vectors import decode
-from service.deletion import work
+from service.deletion import erasing
 from service.deletion.repository import DeletionRepository
 from service.deletion.schemas import DeletionRequest
 from service.deletion.service import delete_crop, delete_crops
@@ -364,7 +364,7 @@ class TestMany:
         body = {"collection": "interrupted", "camera_ids": ["z"]}
         answer = await shared_client.post("/gallery/delete", json=body)
         with monkeypatch.context() as patch:
-            for owner, name in ((work, "remove_pictures"), (DeletionRepository, "strike_out")):
+            for owner, name in ((erasing, "remove_pictures"), (DeletionRepository, "strike_out")):
                 patch.setattr(owner, name, interrupted(name, getattr(owner, name)))
             runtime.jobs.start(work_of(runtime))
             job = await ended(shared_client, answer)
