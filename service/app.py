@@ -15,12 +15,13 @@ from service.deletion.endpoints import router as deletion_router
 from service.exposure import ForeignRequestMiddleware, is_guarded
 from service.gallery.endpoints import router as gallery_router
 from service.jobs.endpoints import router as jobs_router
+from service.judgements.endpoints import router as judgements_router
 from service.keys.authentication import AuthenticationMiddleware
 from service.keys.endpoints import router as keys_router
 from service.lifespan import running
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
-from service.openapi import install_openapi
 from service.model_info.endpoints import router as model_router
+from service.openapi import install_openapi
 from service.ops.endpoints import router as ops_router
 from service.problems import install_problem_handlers
 from service.search.endpoints import router as search_router
@@ -48,6 +49,7 @@ _TAGS = [
     {"name": "tracks", "description": "What one camera saw of one vehicle, as its tracker followed it."},
     {"name": "keys", "description": "Who may use the service, for what, until when and how often."},
     {"name": "vehicles", "description": "Identities that people confirmed, and where each was seen."},
+    {"name": "judgements", "description": "What people say of hits."},
     {"name": "operation", "description": "Is the service alive and ready, what does it hold, with which model."},
 ]
 
@@ -96,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
         cameras_router,
         tracks_router,
         vehicles_router,
+        judgements_router,
         timeline_router,
         keys_router,
         stats_router,

@@ -13,17 +13,18 @@ from service.database.tables import Collection
 from service.errors import NotFoundError
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
+from service.judgements.repository import JudgementRepository
 from service.search.requests import CropSearch
 from service.search.stored import EmbeddingRepository
 
 
 @dataclass(frozen=True, slots=True)
 class StoredQuery:
-    """Enrolled crops that a search names.
+    """Enrolled crops that a search is about.
 
     Attributes:
         wanted: Those that show the vehicle.
-        rejected: Those that show another.
+        rejected: Those that show another, as the search or people's judgements say.
         vectors: Embeddings of the wanted ones, of unit length, shape (wanted, dimension), float32.
     """
 
@@ -40,7 +41,7 @@ class StoredQuery:
     def narrowed(self, where: Filter, *, same_camera: bool | None, same_track: bool) -> Filter:
         """The conditions less what an answer to this query should not hold.
 
-        The crops named are left out, with the tracks of the rejected ones and the vehicle that a rejected one was
+        These crops are left out, with the tracks of the rejected ones and the vehicle that a rejected one was
         confirmed to be, unless a wanted one was confirmed to be the same.
 
         Args:
@@ -61,7 +62,7 @@ class StoredQuery:
 
 
 async def stored_query(session: AsyncSession, collection: Collection, search: CropSearch) -> StoredQuery:
-    """Read the crops that a search names.
+    """Read the crops that a search names, and those that people judged not to be their vehicle.
 
     Raises:
         NotFoundError: The collection does not hold one of them.
@@ -73,11 +74,19 @@ async def stored_query(session: AsyncSession, collection: Collection, search: Cr
     missing += [one for one in search.not_crop_ids if one not in of_collection]
     if missing:
         raise _no_crop(missing[0], collection.name)
-    return StoredQuery(
-        [of_collection[one] for one in search.crop_ids],
-        [of_collection[one] for one in search.not_crop_ids],
-        np.stack([vectors[one] for one in search.crop_ids]),
-    )
+    wanted = [of_collection[one] for one in search.crop_ids]
+    rejected = {one: of_collection[one] for one in search.not_crop_ids}
+    if search.exclude_rejected:
+        rejected |= await _judged_otherwise(session, collection, wanted)
+    return StoredQuery(wanted, list(rejected.values()), np.stack([vectors[one] for one in search.crop_ids]))
+
+
+async def _judged_otherwise(
+    session: AsyncSession, collection: Collection, wanted: Sequence[CropRecord]
+) -> dict[UUID, CropRecord]:
+    judgements, crop_ids = JudgementRepository(session), [crop.id for crop in wanted]
+    rejected = await judgements.rejected(collection.id, crop_ids, _confirmed(wanted))
+    return await GalleryRepository(session).many(rejected) if rejected else {}
 
 
 def _no_crop(crop_id: UUID, collection: str) -> NotFoundError:

@@ -96,6 +96,11 @@ class CropSearch(SearchFields, SelectionBody):
     exclude_same_track: bool = Field(
         default=True, description="Leave out the tracks of crop_ids, which are the same sighting."
     )
+    exclude_rejected: bool = Field(
+        default=True,
+        description="Leave out what people judged not to be the vehicle, as if not_crop_ids named it: hits rejected "
+        "for one of crop_ids, or for the vehicle that they are confirmed to be.",
+    )
 
     @model_validator(mode="after")
     def _name_each_crop_once(self) -> Self:

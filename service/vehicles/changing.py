@@ -13,11 +13,13 @@ from service.errors import ConflictError
 from service.gallery.changing import merged_attributes
 from service.runtime import Runtime
 from service.vehicles.repository import Identity
-from service.vehicles.schemas import NewVehicle, VehicleMerge, VehiclePatch, VehicleSplit
+from service.vehicles.schemas import NewVehicle, VehiclePatch
 from service.vehicles.summary_repository import VehicleSummary
 from service.vehicles.work import VehicleWork, vehicle_work
 
-_SAID = ("label", "notes", "attributes")
+SAID = ("label", "notes", "attributes")
+"""Columns that hold what people say of a vehicle."""
+_NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,19 @@ class VehicleChange:
     merged: Sequence[VehicleSummary] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What came of confirming crops.
+
+    Attributes:
+        made: Whether the vehicle was made.
+        claimed: What crops were enrolled as, where that was another vehicle, by crop.
+    """
+
+    made: bool
+    claimed: Mapping[str, str]
+
+
 async def create_vehicle(runtime: Runtime, caller: Caller, new: NewVehicle) -> VehicleChange:
     """Confirm that crops show one vehicle. Said again it changes nothing.
 
@@ -51,25 +66,25 @@ async def create_vehicle(runtime: Runtime, caller: Caller, new: NewVehicle) -> V
     async with vehicle_work(runtime, caller, new.collection) as work:
         crops = await work.crops(new.crop_ids)
         vehicle_id = new.vehicle_id or _only_vehicle(crops) or str(uuid7())
-        made = await confirm(work, crops, vehicle_id, "create_vehicle", new.model_dump(include={*_SAID}))
+        said = new.model_dump(include={*SAID})
+        found = await confirm(work, crops, vehicle_id, said)
+        if work.changed:
+            asked = {"vehicle_id": vehicle_id, **said, "claimed": found.claimed}
+            await work.record("create_vehicle", asked)
         summary = await work.summary(vehicle_id)
-    return VehicleChange(vehicle=summary, changed_crops=len(work.changed), sequence=work.sequence, made=made)
+    return VehicleChange(vehicle=summary, changed_crops=len(work.changed), sequence=work.sequence, made=found.made)
 
 
 async def confirm(
-    work: VehicleWork, crops: Mapping[UUID, Identity], vehicle_id: str, action: str, said: Mapping[str, Any]
-) -> bool:
+    work: VehicleWork, crops: Mapping[UUID, Identity], vehicle_id: str, said: Mapping[str, Any] = _NOTHING
+) -> Confirmation:
     """Confirm that crops show a vehicle, which is made where there is none.
 
     Args:
         work: The transaction.
         crops: The crops, locked.
         vehicle_id: The vehicle.
-        action: Operation id, for the audit log.
         said: Label, notes and attributes, as far as they are given.
-
-    Returns:
-        Whether it was made.
 
     Raises:
         ConflictError: See `create_vehicle`.
@@ -80,10 +95,7 @@ async def confirm(
         await work.vehicles.add(work.collection.id, vehicle_id, values)
     else:
         _require_same(found, said)
-    claimed = await work.confirm(crops, vehicle_id)
-    if work.changed:
-        await work.record(action, {"vehicle_id": vehicle_id, **said, "claimed": claimed})
-    return found is None
+    return Confirmation(found is None, await work.confirm(crops, vehicle_id))
 
 
 async def confirm_crops(
@@ -99,7 +111,9 @@ async def confirm_crops(
     async with vehicle_work(runtime, caller, collection) as work:
         await work.vehicle(vehicle_id)
         crops = await work.crops(crop_ids)
-        await confirm(work, crops, vehicle_id, "confirm_vehicle_crops", {})
+        claimed = await work.confirm(crops, vehicle_id)
+        if work.changed:
+            await work.record("confirm_vehicle_crops", {"vehicle_id": vehicle_id, "claimed": claimed})
         summary = await work.summary(vehicle_id)
     return VehicleChange(vehicle=summary, changed_crops=len(work.changed), sequence=work.sequence)
 
@@ -124,55 +138,6 @@ async def remove_crops(
             await work.record("remove_vehicle_crops", {"vehicle_id": vehicle_id})
         summary = await work.summary(vehicle_id)
     return VehicleChange(vehicle=summary, changed_crops=len(work.changed), sequence=work.sequence)
-
-
-async def merge_vehicles(runtime: Runtime, caller: Caller, merge: VehicleMerge) -> VehicleChange:
-    """Have the crops of vehicles be one vehicle's. What was confirmed is; what was only claimed is still that.
-
-    Raises:
-        ForbiddenError: The caller may not use the collection.
-        NotFoundError: There is no such collection, or a vehicle is not there.
-    """
-    async with vehicle_work(runtime, caller, merge.collection) as work:
-        await work.vehicle(merge.into)
-        crops = await work.vehicles.lock_crops_of(work.collection.id, merge.merged)
-        gone = [await work.summary(vehicle_id, claimed=True) for vehicle_id in merge.merged]
-        await work.move(crops, merge.into)
-        for vehicle in gone:
-            await work.vehicles.move_judgements(work.collection.id, vehicle.vehicle_id, merge.into)
-            await work.vehicles.remove(work.collection.id, vehicle.vehicle_id)
-        await work.record("merge_vehicles", {"into": merge.into, "from": [_told(vehicle) for vehicle in gone]})
-        summary = await work.summary(merge.into)
-    return VehicleChange(vehicle=summary, changed_crops=len(work.changed), sequence=work.sequence, merged=gone)
-
-
-async def split_vehicle(
-    runtime: Runtime, caller: Caller, collection: str, vehicle_id: str, split: VehicleSplit
-) -> VehicleChange:
-    """Have some of a vehicle's confirmed crops be another one's, which is made.
-
-    Returns:
-        The change of the vehicle that was made.
-
-    Raises:
-        ForbiddenError: The caller may not use the collection.
-        NotFoundError: There is no such collection or vehicle, or it does not hold one of the crops.
-        ConflictError: A crop is not confirmed to be that vehicle, or there is a vehicle of the new id.
-    """
-    new_id = split.vehicle_id or str(uuid7())
-    said = split.model_dump(include={*_SAID})
-    async with vehicle_work(runtime, caller, collection) as work:
-        await work.vehicle(vehicle_id)
-        crops = await work.crops(split.crop_ids)
-        _require_all_of(crops, vehicle_id)
-        if await work.vehicles.get(work.collection.id, new_id):
-            raise ConflictError(f"There is a vehicle {new_id!r} already; take the crops off and confirm them to be it.")
-        await work.vehicles.add(work.collection.id, new_id, {**said, "created_by": caller.name})
-        await work.move(crops, new_id)
-        await work.vehicles.change(work.collection.id, vehicle_id, {})
-        await work.record("split_vehicle", {"vehicle_id": vehicle_id, "new_vehicle_id": new_id, **said})
-        summary = await work.summary(new_id)
-    return VehicleChange(vehicle=summary, changed_crops=len(work.changed), sequence=work.sequence, made=True)
 
 
 async def change_vehicle(
@@ -214,7 +179,7 @@ async def delete_vehicle(runtime: Runtime, caller: Caller, collection: str, vehi
         before = await work.summary(vehicle_id)
         await work.release([crop.crop_id for crop in crops.values() if crop.confirmed], vehicle_id)
         await work.vehicles.remove(work.collection.id, vehicle_id)
-        await work.record("delete_vehicle", _told(before))
+        await work.record("delete_vehicle", told(before))
 
 
 def _only_vehicle(crops: Mapping[UUID, Identity]) -> str | None:
@@ -232,14 +197,6 @@ def _require_same(vehicle: Vehicle, said: Mapping[str, Any]) -> None:
             )
 
 
-def _require_all_of(crops: Mapping[UUID, Identity], vehicle_id: str) -> None:
-    other = next((crop for crop in crops.values() if crop.confirmed_id != vehicle_id), None)
-    if other is None:
-        return
-    really = "no vehicle" if other.confirmed_id is None else f"vehicle {other.confirmed_id!r}"
-    raise ConflictError(f"Crop {other.crop_id} is confirmed to be {really}, not {vehicle_id!r}.")
-
-
-def _told(vehicle: VehicleSummary) -> dict[str, Any]:
+def told(vehicle: VehicleSummary) -> dict[str, Any]:
     """What the audit log keeps of a vehicle that is gone."""
-    return {"vehicle_id": vehicle.vehicle_id, **{name: getattr(vehicle, name) for name in _SAID}}
+    return {"vehicle_id": vehicle.vehicle_id, **{name: getattr(vehicle, name) for name in SAID}}

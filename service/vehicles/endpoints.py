@@ -9,14 +9,12 @@ from service.errors import ConflictError, InvalidValueError, MalformedRequestErr
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.values import Name
-from service.vehicles import changing, service
+from service.vehicles import changing, regrouping, service
 from service.vehicles.addresses import require_own_segment, vehicle_named
 from service.vehicles.schemas import (
     MergeView,
     NewVehicle,
     OneVehicleQuery,
-    SightingPage,
-    SightingQuery,
     VehicleAddress,
     VehicleChangeView,
     VehicleCrops,
@@ -27,6 +25,7 @@ from service.vehicles.schemas import (
     VehicleSplit,
     VehicleView,
 )
+from service.vehicles.sighting_schemas import SightingPage, SightingQuery
 from service.vehicles.views import change_view, merge_view, sighting_view, vehicle_view
 
 router = APIRouter(prefix="/vehicles", tags=["vehicles"])
@@ -90,7 +89,7 @@ async def post_merge(runtime: CurrentRuntime, caller: Enroller, merge: VehicleMe
     the vehicle stays; what they said of the others is in the answer and in the audit log. Crops that are enrolled under
     an old id later are a claim to that id.
     """
-    return merge_view(merge.collection, await changing.merge_vehicles(runtime, caller, merge))
+    return merge_view(merge.collection, await regrouping.merge_vehicles(runtime, caller, merge))
 
 
 @router.get(
@@ -165,7 +164,9 @@ async def post_split(
 ) -> VehicleChangeView:
     """Say that some of the crops confirmed to be a vehicle show another one; the answer is that other one."""
     wanted = vehicle_named(vehicle_id, where.id)
-    return change_view(where.collection, await changing.split_vehicle(runtime, caller, where.collection, wanted, split))
+    return change_view(
+        where.collection, await regrouping.split_vehicle(runtime, caller, where.collection, wanted, split)
+    )
 
 
 @router.get(

@@ -8,20 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from index.contract import Scalar
-from service.cursors import MAX_CURSOR
-from service.gallery.schemas import CROP_EXAMPLE, DEFAULT_COLLECTION, CropView
+from service.gallery.schemas import CROP_EXAMPLE, DEFAULT_COLLECTION
 from service.values import Attributes, Name, Notes
 
 MOST_CROPS = 1000
 MOST_MERGED = 100
-_ID = "taxi-0139"
+VEHICLE_ID_EXAMPLE = "taxi-0139"
 _SAID: JsonDict = {
     "label": "Taxi 139",
     "notes": "Left rear door is dented.",
     "attributes": {"colour": "red", "type": "van"},
 }
 VEHICLE_EXAMPLE: JsonDict = {
-    "vehicle_id": _ID,
+    "vehicle_id": VEHICLE_ID_EXAMPLE,
     "collection": "default",
     "confirmed": True,
     **_SAID,
@@ -34,21 +33,6 @@ VEHICLE_EXAMPLE: JsonDict = {
     "created_at": "2026-11-23T09:12:44.120000Z",
     "updated_at": "2026-11-23T09:15:02.874000Z",
     "created_by": "operations",
-}
-_SIGHTING_EXAMPLE: JsonDict = {
-    "camera": {"camera_id": "gate-north", "name": "North gate, inbound", "latitude": 53.5413, "longitude": 9.9841},
-    "session_id": "2026-11-23",
-    "track_id": "17",
-    "first_captured_at": "2026-11-23T08:29:58Z",
-    "last_captured_at": "2026-11-23T08:30:03Z",
-    "crops": 4,
-    "confirmed_crops": 4,
-    "best_crop": CROP_EXAMPLE,
-    "image_url": f"/gallery/{CROP_EXAMPLE['id']}/image",
-    "gap_s": 431.0,
-    "distance_m": 5120.4,
-    "speed_kmh": 42.8,
-    "implausible": False,
 }
 _CHANGE_EXAMPLE: JsonDict = {"vehicle": VEHICLE_EXAMPLE, "changed_crops": 2, "sequence": 1209}
 
@@ -87,21 +71,6 @@ class VehicleQuery(OfCollection):
     cursor: Name | None = Field(None, description="next_cursor of the page before.")
 
 
-class SightingQuery(OneVehicleQuery):
-    """Query of GET /vehicles/{vehicle_id}/sightings."""
-
-    claimed: bool = Field(default=False, description="Also by crops that were only enrolled as it.")
-    longest_gap_s: float = Field(
-        300.0,
-        ge=0,
-        le=31_536_000,
-        allow_inf_nan=False,
-        description="Seconds without a crop after which a new sighting begins, on the same camera and track, too.",
-    )
-    limit: int = Field(100, ge=1, le=1000, description="Sightings on a page at most.")
-    cursor: str | None = Field(None, max_length=MAX_CURSOR, description="next_cursor of the page before.")
-
-
 class _Said(BaseModel):
     """What people say of a vehicle."""
 
@@ -113,7 +82,9 @@ class _Said(BaseModel):
 
 class _NewVehicle(_Said):
     crop_ids: CropIds = Field(description="Crops of the collection that show it.")
-    vehicle_id: Name | None = Field(None, description="Its id; one is made where none is given.", examples=[_ID])
+    vehicle_id: Name | None = Field(
+        None, description="Its id; one is made where none is given.", examples=[VEHICLE_ID_EXAMPLE]
+    )
     attributes: Attributes = Field(default_factory=dict, description="Flat JSON object.")
 
 
@@ -121,7 +92,7 @@ class NewVehicle(_NewVehicle):
     """Body of POST /vehicles."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"crop_ids": [CROP_EXAMPLE["id"]], "vehicle_id": _ID, **_SAID}]}
+        json_schema_extra={"examples": [{"crop_ids": [CROP_EXAMPLE["id"]], "vehicle_id": VEHICLE_ID_EXAMPLE, **_SAID}]}
     )
 
     collection: Name = Field(DEFAULT_COLLECTION, description="The collection.")
@@ -160,11 +131,11 @@ class VehicleMerge(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"examples": [{"into": _ID, "from": ["taxi-0140"]}]},
+        json_schema_extra={"examples": [{"into": VEHICLE_ID_EXAMPLE, "from": ["taxi-0140"]}]},
     )
 
     collection: Name = Field(DEFAULT_COLLECTION, description="The collection.")
-    into: Name = Field(description="The confirmed vehicle that stays.", examples=[_ID])
+    into: Name = Field(description="The confirmed vehicle that stays.", examples=[VEHICLE_ID_EXAMPLE])
     merged: list[Name] = Field(
         alias="from",
         min_length=1,
@@ -205,7 +176,9 @@ class VehicleView(BaseModel):
 class VehiclePage(BaseModel):
     """One page of vehicles in the order of their ids."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [VEHICLE_EXAMPLE], "next_cursor": _ID}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"items": [VEHICLE_EXAMPLE], "next_cursor": VEHICLE_ID_EXAMPLE}]}
+    )
 
     items: list[VehicleView]
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")
@@ -231,55 +204,3 @@ class MergeView(VehicleChangeView):
     )
 
     merged: list[VehicleView] = Field(description="The others as they were; the audit log keeps them, too.")
-
-
-class SightingCamera(BaseModel):
-    """The camera of a sighting, and where it stands."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    camera_id: str
-    name: str | None
-    latitude: float | None = Field(description="Degrees north, WGS 84; null where its place is not known.")
-    longitude: float | None = Field(description="Degrees east, WGS 84; null where its place is not known.")
-
-
-class SightingView(BaseModel):
-    """What a camera saw of a vehicle in a row, and the way there from the sighting before."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_SIGHTING_EXAMPLE]})
-
-    camera: SightingCamera
-    session_id: str | None
-    track_id: str | None
-    first_captured_at: datetime | None = Field(description="Null where its crops have no time; such come last.")
-    last_captured_at: datetime | None
-    crops: int
-    confirmed_crops: int = Field(description="How many of the crops a person confirmed.")
-    best_crop: CropView = Field(description="The one with the largest picture.")
-    image_url: str | None = Field(description="Its picture; null where none is kept.")
-    gap_s: float | None = Field(
-        description="Seconds since the sighting before; null of the first and where a time is not known."
-    )
-    distance_m: float | None = Field(
-        description="Metres from the camera before on the straight line; null where a place is not known."
-    )
-    speed_kmh: float | None = Field(
-        description="What the two come to; null where one is missing or no time passed in between."
-    )
-    implausible: bool | None = Field(
-        description="Whether it would have gone faster than 200 km/h, even if both cameras see 100 m far. A hint at a "
-        "wrong crop, place or clock, not a decision. Null where it cannot be said."
-    )
-
-
-class SightingPage(BaseModel):
-    """One page of a vehicle's sightings in time order."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"vehicle_id": _ID, "items": [_SIGHTING_EXAMPLE], "next_cursor": "WyJhIl0="}]}
-    )
-
-    vehicle_id: str
-    items: list[SightingView]
-    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last.")

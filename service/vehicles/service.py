@@ -13,8 +13,9 @@ from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
 from service.runtime import Runtime
 from service.vehicles.path import UNKNOWN, Leg, Place, leg
-from service.vehicles.schemas import SightingQuery, VehicleQuery
+from service.vehicles.schemas import VehicleQuery
 from service.vehicles.sighting_repository import SightingRepository, Stop
+from service.vehicles.sighting_schemas import SightingQuery
 from service.vehicles.summary_repository import VehicleSummary, VehicleSummaryRepository
 from service.vehicles.work import no_vehicle
 

@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 from service.gallery.schemas import CropView
 from service.vehicles.changing import VehicleChange
-from service.vehicles.schemas import MergeView, SightingCamera, SightingView, VehicleChangeView, VehicleView
+from service.vehicles.schemas import MergeView, VehicleChangeView, VehicleView
 from service.vehicles.service import Sighting
+from service.vehicles.sighting_schemas import SightingCamera, SightingView
 from service.vehicles.summary_repository import VehicleSummary
 
 

@@ -52,6 +52,7 @@ CODES = {
     ("create_calibration", 409): {"model_mismatch"},
     ("list_gallery", 400): {"malformed_request"},
     ("create_camera", 409): {"conflict", "model_mismatch"},
+    ("create_judgement", 409): {"conflict", "model_mismatch"},
     ("update_crop", 409): {"conflict", "external_id_conflict"},
     ("get_crop_image", 404): {"no_image", "not_found"},
     ("get_timeline", 400): {"malformed_request"},
@@ -77,6 +78,7 @@ CODES_ANYWHERE = {
 def test_all_routes_are_looked_at() -> None:
     assert {operation for operation, _ in ANSWERS} - {operation for operation, _ in SUCCESSES} == {
         "delete_calibration",
+        "delete_judgement",
         "delete_vehicle",
         "get_crop_image",
         "revoke_key",

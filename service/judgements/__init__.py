@@ -1,0 +1,1 @@
+"""Judgements: what people say of hits, and what searches and calibration make of it."""
