@@ -9,8 +9,10 @@ from service.cli.bench import bench
 from service.cli.demo import demo
 from service.cli.evaluate import evaluate
 from service.cli.ingest import ingest
+from service.cli.keys import keys
 from service.cli.openapi import openapi
 from service.cli.projection import projection
+from service.cli.reembed import reembed
 from service.cli.search import search
 from service.cli.serve import ServeCommand, serve
 from service.cli.train import train
@@ -50,6 +52,8 @@ app.command(no_args_is_help=True)(train)
 app.command()(demo)
 app.command()(openapi)
 app.command(no_args_is_help=True)(evaluate)
+app.command(no_args_is_help=True)(reembed)
+app.add_typer(keys)
 app.add_typer(weights)
 app.add_typer(bench)
 app.add_typer(projection)

@@ -1,16 +1,15 @@
 """Routes of the keys."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, status
 
 from service.access import Admin, AnyCaller
 from service.errors import ConflictError, InvalidValueError, MalformedRequestError, NotFoundError, UnavailableError
-from service.keys.records import KeyRecord
 from service.keys.schemas import KeyPage, KeyPatch, KeyQuery, KeyView, NewKey, NewKeyView, Rotation, SelfView
 from service.keys.service import change_key, create_key, key_by_id, page_of_keys, revoke_key, rotate_key
+from service.keys.views import key_view, new_key_view
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 
@@ -31,7 +30,7 @@ async def post_key(runtime: CurrentRuntime, caller: Admin, new: NewKey) -> NewKe
 
     Keys are managed with an admin's key that is bound to no collection.
     """
-    return _new_view(*await create_key(runtime.database, caller, new))
+    return new_key_view(*await create_key(runtime.database, caller, new))
 
 
 @router.get(
@@ -40,7 +39,7 @@ async def post_key(runtime: CurrentRuntime, caller: Admin, new: NewKey) -> NewKe
 async def list_keys(runtime: CurrentRuntime, caller: Admin, query: Annotated[KeyQuery, Query()]) -> KeyPage:
     """All keys, newest first, those that are no longer valid too."""
     found, cursor = await page_of_keys(runtime.database, caller, limit=query.limit, after=query.cursor)
-    return KeyPage(items=[_view(record) for record in found], next_cursor=cursor)
+    return KeyPage(items=[key_view(record) for record in found], next_cursor=cursor)
 
 
 @router.get("/self", operation_id="get_own_key", summary="Ask who one is", responses=problems(InvalidValueError))
@@ -62,7 +61,7 @@ async def get_own_key(caller: AnyCaller) -> SelfView:
 )
 async def get_key(runtime: CurrentRuntime, caller: Admin, key_id: KeyId) -> KeyView:
     """What a key may do, until when, and when it was last used."""
-    return _view(await key_by_id(runtime.database, caller, key_id))
+    return key_view(await key_by_id(runtime.database, caller, key_id))
 
 
 @router.patch(
@@ -75,7 +74,7 @@ async def patch_key(runtime: CurrentRuntime, caller: Admin, key_id: KeyId, patch
     """A merge patch (RFC 7396): what is absent stays, what is null is cleared. Every process knows after 5 seconds."""
     record = await change_key(runtime.database, caller, key_id, patch)
     runtime.keys.forget(record.prefix)
-    return _view(record)
+    return key_view(record)
 
 
 @router.post(
@@ -92,7 +91,7 @@ async def post_rotation(runtime: CurrentRuntime, caller: Admin, key_id: KeyId, w
     """
     old, new, text = await rotate_key(runtime.database, caller, key_id, wanted)
     runtime.keys.forget(old.prefix)
-    return _new_view(new, text)
+    return new_key_view(new, text)
 
 
 @router.delete(
@@ -106,17 +105,3 @@ async def remove_key(runtime: CurrentRuntime, caller: Admin, key_id: KeyId) -> N
     """End a key for good: at once in the process that answers, within 5 seconds in every other. It stays listed."""
     record = await revoke_key(runtime.database, caller, key_id)
     runtime.keys.forget(record.prefix)
-
-
-def _columns(record: KeyRecord) -> dict[str, Any]:
-    columns = {name: getattr(record, name) for name in record.__dataclass_fields__}
-    bound = None if record.collections is None else sorted(record.collections)
-    return columns | {"scopes": sorted(record.scopes), "collections": bound}
-
-
-def _view(record: KeyRecord) -> KeyView:
-    return KeyView.model_validate(_columns(record) | {"state": record.state(datetime.now(UTC))})
-
-
-def _new_view(record: KeyRecord, text: str) -> NewKeyView:
-    return NewKeyView.model_validate(_columns(record) | {"key": text})

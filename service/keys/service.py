@@ -1,6 +1,7 @@
 """Making, reading, changing, rotating and revoking keys. For the routes and for the command line."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -59,6 +60,24 @@ async def key_by_id(database: Database, caller: Caller, key_id: UUID) -> KeyReco
     _require_unbound(caller)
     async with database.reading() as session:
         return _found(key_id, await KeyRepository(session).get(key_id))
+
+
+async def key_by_reference(database: Database, reference: str) -> KeyRecord:
+    """The key that a person names by its prefix, its id or its text.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    prefix = reference.removeprefix("csk_").partition("_")[0]
+    async with database.reading() as session:
+        keys = KeyRepository(session)
+        record = (await keys.by_prefix([prefix])).get(prefix)
+        if record is None:
+            with suppress(ValueError):
+                record = await keys.get(UUID(reference))
+    if record is None:
+        raise NotFoundError(f"There is no key {prefix!r}; clip-senet keys list shows those there are.")
+    return record
 
 
 async def change_key(database: Database, caller: Caller, key_id: UUID, patch: KeyPatch) -> KeyRecord:
