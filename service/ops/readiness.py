@@ -71,9 +71,9 @@ async def _check_database(runtime: Runtime) -> None:
 async def _check_index(runtime: Runtime) -> None:
     follower = runtime.follower
     if not follower.loaded:
-        raise UnavailableError(f"is not loaded from the database yet: {follower.status().doubt or 'it is catching up'}")
+        raise UnavailableError("is not loaded from the database yet; GET /index says why")
     if not follower.ready:
-        raise UnavailableError(f"cannot apply what follows change {follower.sequence}; the log says why")
+        raise UnavailableError("cannot apply the next change; the log says why")
     if follower.lag_s > LONGEST_LAG_S:
         raise UnavailableError(f"was last level with the database {follower.lag_s:.0f} s ago")
 

@@ -11,26 +11,36 @@ from service import __version__
 _READINESS_EXAMPLE: JsonDict = {
     "status": "ready",
     "model_id": "starter-3f6a2b9c8d10-5d1e77f0",
-    "index_sequence": 1207,
     "index_lag_s": 0.231,
+}
+_INDEX_EXAMPLE: JsonDict = {
     "crops": 1189,
-    "index": {
+    "doubt": "it is not what the database holds",
+    "sequence": 1207,
+    "lag_changes": 0,
+    "lag_s": 0.231,
+    "clean_sequence": 1207,
+    "files_problem": "The index cannot keep its files (No space left on device).",
+    "snapshot_sequence": 1180,
+    "snapshot_age_s": 42.7,
+    "snapshot_problem": "No space left on device",
+    "reconciled_age_s": 1312.5,
+    "drift": {
+        "found_at": "2026-11-23T08:15:12.044000Z",
         "sequence": 1207,
-        "lag_changes": 0,
-        "lag_s": 0.231,
-        "clean_sequence": 1207,
-        "files_problem": None,
-        "snapshot_sequence": 1180,
-        "snapshot_age_s": 42.7,
-        "snapshot_problem": None,
-        "reconciled_age_s": 1312.5,
-        "drift": None,
-        "rebuild": {
-            "reason": "there is no snapshot to start from",
-            "finished_at": "2026-11-23T08:15:30Z",
-            "seconds": 0.4,
-            "crops": 1012,
-        },
+        "collections": [
+            {
+                "collection": "harbour",
+                "index": {"crops": 1012, "fingerprint": 9112385120415667201},
+                "database": {"crops": 1011, "fingerprint": 1830914427743511024},
+            }
+        ],
+    },
+    "rebuild": {
+        "reason": "there is no snapshot to start from",
+        "finished_at": "2026-11-23T08:15:30.870000Z",
+        "seconds": 0.4,
+        "crops": 1012,
     },
 }
 
@@ -87,11 +97,15 @@ class RebuildView(BaseModel):
 class IndexView(BaseModel):
     """How this process's index stands beside the database."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_INDEX_EXAMPLE]})
 
+    crops: int | None = Field(description="Crops that it holds; null while there is none to search.")
+    doubt: str | None = Field(description="Why searches are not answered; null: they are.")
     sequence: int = Field(description="Change that the index has reached.")
     lag_changes: int = Field(description="Changes between it and the newest when the log was last seen.")
-    lag_s: float = Field(description="Seconds since the index was last known to hold everything committed.")
+    lag_s: float | None = Field(
+        description="Seconds since the index was last known to hold everything committed; null before the first time."
+    )
     clean_sequence: int = Field(
         description="Nothing that was deleted by this change is in the files of this process's index any longer."
     )
@@ -119,7 +133,4 @@ class Readiness(BaseModel):
 
     status: Literal["ready"] = "ready"
     model_id: str = Field(description="The model loaded.")
-    index_sequence: int = Field(description="Change that the index has reached.")
     index_lag_s: float = Field(description="Seconds since the index was last known to hold everything committed.")
-    crops: int = Field(description="Crops in the index.")
-    index: IndexView

@@ -90,7 +90,7 @@ async def search_by_embedding(
 ) -> SearchAnswer:
     """Find where else a vehicle was seen, by an embedding that the caller made with the same model.
 
-    `model_id` must be the one that the service has loaded (GET /readyz tells it, every answer too): vectors of two
+    `model_id` must be the one that the service has loaded (GET /model tells it, every answer too): vectors of two
     models cannot be compared, so another one is 409 model_mismatch.
     """
     return await service.search_by_embedding(runtime, request, caller, search)

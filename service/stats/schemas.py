@@ -66,7 +66,7 @@ class CollectionStats(BaseModel):
 
 
 class IndexStanding(BaseModel):
-    """The index of the process that answers; /readyz says more."""
+    """The index of the process that answers; GET /index says more."""
 
     ready: bool = Field(description="Whether searches are answered.")
     lag_s: float | None = Field(

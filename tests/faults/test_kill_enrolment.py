@@ -142,7 +142,7 @@ def check_nothing_is_half_there(service: SlowService) -> None:
         postgres.stop()
     files = sorted(path.name for path in (service.folder / "crops").glob("??/*"))
     assert files == crops
-    assert httpx.get(f"{service.address}/readyz").json()["crops"] == len(crops)
+    assert httpx.get(f"{service.address}/index").json()["crops"] == len(crops)
 
 
 def test_kill_in_the_middle_of_enrolment(service: SlowService, make_jpeg: MakeJpeg) -> None:

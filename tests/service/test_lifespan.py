@@ -44,4 +44,4 @@ async def test_it_starts_though_the_index_left_is_found_to_be_wrong(
         runtime = client._transport.app.state.runtime
         runtime.follower.wake()
         await until(lambda: runtime.follower.ready)
-        assert (await client.get("/readyz")).json()["index"]["drift"] is not None
+        assert (await client.get("/index")).json()["drift"] is not None
