@@ -1,8 +1,8 @@
 # CLIP-SENet Service with the embedded PostgreSQL, its data in the volume /data.
 #   docker build -t clip-senet-service .
-#   docker run --init --stop-timeout 45 -p 127.0.0.1:8000:8000 -v clip-senet:/data \
-#     -e CLIP_SENET_ALLOW_UNAUTHENTICATED_NETWORK=true clip-senet-service
-# There are no keys yet, so listening beyond loopback, as a container must, has to be asked for.
+#   docker run --name clip-senet --init --stop-timeout 45 -p 127.0.0.1:8000:8000 -v clip-senet:/data clip-senet-service
+# A container listens beyond loopback, so requests need an API key. The first one, while it runs:
+#   docker exec clip-senet clip-senet keys create operations --scope admin
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
