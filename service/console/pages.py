@@ -37,6 +37,7 @@ class Page:
 
 PAGES: Final = (
     Page("search", "Vehicle search", "Search"),
+    Page("vehicles", "Vehicles", "Vehicles"),
     Page("cameras", "Cameras", "Cameras"),
     Page("collections", "Collections", "Collections"),
     Page("jobs", "Jobs", "Jobs"),

@@ -6,9 +6,10 @@ import { byId, el } from "../shared/dom.js";
 import { clearMessages, showProblem } from "../shared/messages.js";
 import "../shared/shell.js";
 import { TimeBrush } from "./brush.js";
+import { confirmHit } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { picture, QueryForm } from "./query.js";
-import { Results } from "./results.js";
+import { Results, vehicleLink } from "./results.js";
 import { Trail } from "./trail.js";
 
 const BUCKETS = 60;
@@ -23,6 +24,7 @@ const form = new QueryForm({
 const results = new Results({
   onPick: searchBy,
   onReject: searchWithout,
+  onConfirm: confirm,
   onDetail: (at) => detail.open(trail.current.answer.hits, at),
   onClearFilters: () => {
     form.clearFilters();
@@ -118,6 +120,15 @@ async function searchBy({ crop }) {
 async function searchWithout({ crop }) {
   form.reject(crop.id);
   if (await run()) results.focusFirst();
+}
+
+/** Say that a result shows the vehicle; the answer stays as it is, with a word on the card. */
+function confirm(hit, card) {
+  confirmHit(hit, trail.current.query.files, (id) => {
+    hit.crop.vehicle_id = id;
+    hit.crop.vehicle_confirmed = true;
+    card.querySelector(".vehicle").replaceChildren(vehicleLink(hit.crop));
+  });
 }
 
 function showAnswer({ answer, query }) {

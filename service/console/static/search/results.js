@@ -1,5 +1,7 @@
 // The answer: how it was found, and the ranked pictures.
 
+import { ROOT } from "../shared/api.js";
+import { collection } from "../shared/collection.js";
 import { button, byId, count, el, integer } from "../shared/dom.js";
 import { cropImage } from "../shared/pictures.js";
 import { inLocalTime, inUtc } from "../shared/time.js";
@@ -19,7 +21,7 @@ const filtersOf = ({ cameras, from, to, minScore }) => cameras.length > 0 || fro
 export class Results {
   #listeners;
 
-  /** @param {{onPick: function(Object), onReject: function(Object), onDetail: function(number), onClearFilters: function()}} listeners */
+  /** @param {{onPick: function(Object), onReject: function(Object), onConfirm: function(Object, Node), onDetail: function(number), onClearFilters: function()}} listeners */
   constructor(listeners) {
     this.#listeners = listeners;
     byId("hits").addEventListener("keydown", (event) => this.#move(event));
@@ -98,16 +100,19 @@ export class Results {
     const more = el("button", { type: "button", class: "more", "aria-label": `Details of rank ${hit.rank}` }, "Details");
     more.addEventListener("click", () => this.#listeners.onDetail(at));
     const other = stored ? button("Not this one", () => this.#listeners.onReject(hit), { class: "more", "aria-label": `Rank ${hit.rank} is another vehicle` }) : null;
-    return el(
+    const same = button("Same vehicle", () => this.#listeners.onConfirm(hit, card), { class: "more", "aria-label": `Rank ${hit.rank} shows the vehicle` });
+    const card = el(
       "li",
       { class: "hit" },
       face,
       el("p", { class: "score" }, scoreBar(hit.score), el("span", { class: "number" }, scoreText(hit.score))),
       decisionMark(hit),
-      el("p", { class: "where" }, el("span", { class: "camera" }, crop.camera_id), crop.vehicle_id === null ? null : el("span", { class: "vehicle", title: "Vehicle id" }, crop.vehicle_id)),
+      el("p", { class: "where" }, el("span", { class: "camera" }, crop.camera_id), el("span", { class: "vehicle" }, crop.vehicle_id === null ? null : vehicleLink(crop))),
       when(crop.captured_at),
-      el("p", { class: "foot" }, el("span", {}, hit.matched_crops > 1 ? `${integer(hit.matched_crops)} pictures` : ""), other, more),
+      el("p", { class: "foot" }, el("span", {}, hit.matched_crops > 1 ? `${integer(hit.matched_crops)} pictures` : ""), more),
+      el("p", { class: "foot words" }, same, other),
     );
+    return card;
   }
 
   #move(event) {
@@ -128,6 +133,14 @@ export class Results {
 }
 
 const DECISIONS = { match: ["good", "match"], possible: ["warn", "possible match"], none: ["muted", "no match"] };
+
+/** A crop's vehicle, as a way to its page; whether anybody has confirmed it is said. */
+export function vehicleLink({ vehicle_id: id, vehicle_confirmed: confirmed }) {
+  const address = new URL("console/vehicles", ROOT);
+  address.search = new URLSearchParams({ collection, vehicle: id }).toString();
+  const title = confirmed ? "Confirmed: see where it was seen" : "As claimed at enrolment: see where it was seen";
+  return el("a", { href: address.href, title }, confirmed ? `${id} ✓` : id);
+}
 
 /** What the collection's calibration makes of a hit; nothing where it has none. */
 export function decisionMark({ decision, probability }) {
