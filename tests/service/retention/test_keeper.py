@@ -60,7 +60,7 @@ async def test_by_time_of_capture_or_else_of_enrolment(
     database: Database, enrol: Enrol, store: FileCropStore, keeper: RetentionKeeper
 ) -> None:
     old = await enrol(database, 3, captured_at=NOW - 2 * DAY)
-    (young,) = await enrol(database, captured_at=NOW - DAY + timedelta(minutes=1))
+    (young,) = await enrol(database, captured_at=NOW - DAY + timedelta(hours=1))
     (timeless,) = await enrol(database)
     (old_timeless,) = await enrol(database, id=_id_of(NOW - 2 * DAY))
     (elsewhere,) = await enrol(database, collection="other", captured_at=NOW - 9 * DAY)
