@@ -49,6 +49,7 @@ def _with_binary_uploads(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON
     if not isinstance(node, dict):
         return node
     patched = {key: _with_binary_uploads(value) for key, value in node.items()}
-    if patched.get("type") == "string" and patched.pop("contentMediaType", None) == "application/octet-stream":
+    if (patched.get("type"), patched.get("contentMediaType")) == ("string", "application/octet-stream"):
+        del patched["contentMediaType"]
         patched["format"] = "binary"
     return patched

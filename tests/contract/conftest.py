@@ -1,10 +1,12 @@
-"""The live service and the tools that clients are made with."""
+"""The live service, which asks for a key, and the tools that clients are made with."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.generators import Generators, installed_generators
+from support.keys import header
 from support.processes import ServiceProcess, data_folder
 
 
@@ -14,9 +16,13 @@ def generators() -> Generators:
     return installed_generators()
 
 
-@pytest.fixture(scope="session")
-def live_service(untrained_weights: Path) -> Iterator[str]:
-    """Address of the service as a process of its own with its own PostgreSQL."""
+@pytest.fixture(scope="module")
+def guarded_service(untrained_weights: Path, shared_postgres_url: str) -> Iterator[tuple[str, str]]:
+    """Address of the service as a process of its own, and a key that may do everything."""
     settings = {"weights": untrained_weights, "preset": "tiny", "device": "cpu", "torch_threads": 1}
-    with data_folder() as folder, ServiceProcess(folder, **settings) as service:
-        yield service.address
+    key = asyncio.run(header(shared_postgres_url, "enroll", "search", "read", "delete", "admin"))["X-API-Key"]
+    with (
+        data_folder() as folder,
+        ServiceProcess(folder, auth="on", database_url=shared_postgres_url, **settings) as service,
+    ):
+        yield service.address, key
