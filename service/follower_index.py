@@ -189,9 +189,17 @@ class FollowerIndex:
         assert lent is not None  # noqa: S101 - where there is none there is a doubt, and it is built
         await self._take_codecs(truth, lent)
         while (changes := await truth.changes_after(self.line.sequence, CHANGES_BATCH)) is not None:
-            await finished(lent.ask, _applied(changes))
-            self.line = self.passed[changes.last.sequence] = changes.last
+            self.passed[changes.last.sequence] = changes.last  # now, as a snapshot may stand there in a moment
+            await finished(lent.ask, self._applied(changes))
             await self._announce()
+
+    def _applied(self, changes: Changes) -> Callable[[FollowedIndex], None]:
+        def apply(index: FollowedIndex) -> None:
+            upserts = [] if changes.crops is None else sightings(changes.crops, index.dimension)
+            index.apply(upserts, changes.deletes, changes.last.sequence, changes.expired)
+            self.line = changes.last  # here, so that it is noted though nobody waits for the thread any longer
+
+        return apply
 
     async def _build(self, truth: FollowerRepository, reason: str) -> None:
         # The old index goes first: there need not be memory for two. The doubt stays until the new one is whole.
@@ -251,11 +259,3 @@ class FollowerIndex:
 
 def _loaded(crops: PackedCrops) -> Callable[[FollowedIndex], None]:
     return lambda index: index.apply(sightings(crops, index.dimension), (), 0)
-
-
-def _applied(changes: Changes) -> Callable[[FollowedIndex], None]:
-    def apply(index: FollowedIndex) -> None:
-        upserts = [] if changes.crops is None else sightings(changes.crops, index.dimension)
-        index.apply(upserts, changes.deletes, changes.last.sequence, changes.expired)
-
-    return apply

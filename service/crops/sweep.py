@@ -1,7 +1,8 @@
 """Pictures that no row claims: removed where they arise; what a crash or a failing disk leaves, at the next start.
 
-A row of a collection that keeps no pictures claims none. Enrolment stores the picture before it commits the row, deletion commits before it removes the picture. So a crash can
-leave a picture without a row, never a row without a picture.
+A row of a collection that keeps no pictures claims none. Enrolment stores the picture before it commits the row,
+deletion commits before it removes the picture. So a crash can leave a picture without a row, never a row without a
+picture.
 """
 
 import asyncio
@@ -32,7 +33,7 @@ async def sweep_orphans(store: CropStore, database: Database, age_s: float) -> i
         ConflictError: The store belongs to another database; by this one's rows all its pictures would be orphans.
         UnavailableError: The store or the database cannot be used.
     """
-    await _refuse_foreign_store(store, database)
+    await require_own_store(store, database)
     await store.remove_partial(age_s)
     removed = 0
     async for ids in store.ids_older_than(age_s):
@@ -58,7 +59,13 @@ async def remove_orphans(store: CropStore, crop_ids: Iterable[UUID]) -> None:
             logger.warning("A stored crop without a row was not removed; the sweep at start will: %s", result)
 
 
-async def _refuse_foreign_store(store: CropStore, database: Database) -> None:
+async def require_own_store(store: CropStore, database: Database) -> None:
+    """Check that pictures and rows belong together; a store that belongs to no database yet is tied to this one.
+
+    Raises:
+        ConflictError: The store belongs to another database.
+        UnavailableError: The store or the database cannot be used.
+    """
     async with database.reading() as session:
         installation = await GalleryRepository(session).installation()
     owner = await store.claim(installation)

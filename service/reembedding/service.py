@@ -131,6 +131,7 @@ class Reembedding:
             vectors = await self.pictures.embed(list(late))
             if late.keys() - vectors.keys():
                 return False
+            await self.advance(len(vectors))
             await repository.switch(collection.id, self.model_id)
             sequence = await repository.add(collection.id, self.model_id, vectors)
         self.embedded += len(vectors)
