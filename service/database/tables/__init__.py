@@ -7,7 +7,7 @@ from service.database.tables.gallery import Camera, Collection, Crop, Embedding,
 from service.database.tables.jobs import Job, JobCrop, Process
 from service.database.tables.keys import ApiKey
 from service.database.tables.vehicles import Calibration, Judgement, Vehicle
-from service.database.tables.watches import Delivery, Watch, WatchHit
+from service.database.tables.watches import Delivery, Watch, WatchCrop, WatchCursor, WatchHit
 
 __all__ = [
     "CHANGE_SEQUENCE",
@@ -30,5 +30,7 @@ __all__ = [
     "Process",
     "Vehicle",
     "Watch",
+    "WatchCrop",
+    "WatchCursor",
     "WatchHit",
 ]
