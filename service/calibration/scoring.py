@@ -6,18 +6,18 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.calibration.pairs import LabelledPair, ScoredPair
+from service.database.engine import Session
 from service.database.tables import Collection
 from service.errors import NotFoundError
-from service.search.stored import EmbeddingRepository
+from service.search.repository import EmbeddingRepository
 
 _PAIRS_AT_ONCE: Final = 500
 """So that few vectors are in memory, and the event loop is not held for long."""
 
 
-async def scored(session: AsyncSession, collection: Collection, pairs: Sequence[LabelledPair]) -> list[ScoredPair]:
+async def scored(session: Session, collection: Collection, pairs: Sequence[LabelledPair]) -> list[ScoredPair]:
     """The pairs with the cosine similarities that a search by one of the two would show.
 
     Raises:

@@ -6,17 +6,16 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.calibration.known import KnownPairs
 from service.calibration.learning import Learnt, Wish, learn
+from service.calibration.pair_repository import PairRepository
 from service.calibration.pairs import LabelledPair, ScoredPair, tabulated
 from service.calibration.repository import CalibrationRepository, Standing
 from service.calibration.schemas import CalibrationRequest, PairLabel
 from service.calibration.scoring import scored
 from service.collections.repository import CollectionRepository, no_collection
+from service.database.engine import Session
 from service.database.tables import Collection
 from service.errors import InvalidValueError, NotFoundError
 from service.runtime import Runtime
@@ -85,19 +84,19 @@ async def remove_calibration(runtime: Runtime, caller: Caller, name: str) -> Non
         await AuditRepository(session).record(caller, "delete_calibration", name)
 
 
-async def _collection_of_model(runtime: Runtime, session: AsyncSession, name: str) -> Collection:
+async def _collection_of_model(runtime: Runtime, session: Session, name: str) -> Collection:
     collection = await CollectionRepository(session).collection_of_model(name, runtime.embedder.model_id)
     if collection is None:
         raise no_collection(name)
     return collection
 
 
-async def _labelled(session: AsyncSession, collection: Collection, request: CalibrationRequest) -> list[ScoredPair]:
+async def _labelled(session: Session, collection: Collection, request: CalibrationRequest) -> list[ScoredPair]:
     """All pairs to learn from, each once; the request's own labels before what follows from others."""
     pairs = {_ends(pair): pair for pair in map(_pair, request.pairs)}
     not_enrolled: list[ScoredPair] = []
     if request.from_vehicles:
-        known = KnownPairs(session)
+        known = PairRepository(session)
         judged, not_enrolled = await known.judged(collection.id, collection.model_id)
         for pair in judged + await known.of_vehicles(collection.id):
             pairs.setdefault(_ends(pair), pair)

@@ -6,16 +6,16 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from index.contract import Filter, Track
+from service.database.engine import Session
 from service.database.tables import Collection
 from service.errors import NotFoundError
 from service.gallery.records import CropRecord
 from service.gallery.repository import GalleryRepository
 from service.judgements.repository import JudgementRepository
+from service.search.repository import EmbeddingRepository
 from service.search.requests import CropSearch
-from service.search.stored import EmbeddingRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class StoredQuery:
         )
 
 
-async def stored_query(session: AsyncSession, collection: Collection, search: CropSearch) -> StoredQuery:
+async def stored_query(session: Session, collection: Collection, search: CropSearch) -> StoredQuery:
     """Read the crops that a search names, and those that people judged not to be their vehicle.
 
     Raises:
@@ -82,7 +82,7 @@ async def stored_query(session: AsyncSession, collection: Collection, search: Cr
 
 
 async def _judged_otherwise(
-    session: AsyncSession, collection: Collection, wanted: Sequence[CropRecord]
+    session: Session, collection: Collection, wanted: Sequence[CropRecord]
 ) -> dict[UUID, CropRecord]:
     judgements, crop_ids = JudgementRepository(session), [crop.id for crop in wanted]
     rejected = await judgements.rejected(collection.id, crop_ids, _confirmed(wanted))

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 
 from index.contract import UNIT_TOLERANCE, Filter
@@ -13,6 +12,7 @@ from model.embedder import Embedder
 from service.access import Caller
 from service.calibration.repository import CalibrationRepository
 from service.collections.repository import CollectionRepository, no_collection
+from service.database.engine import Session
 from service.disconnect import unless_gone
 from service.embedding import Lane
 from service.errors import ModelMismatchError
@@ -118,7 +118,7 @@ def _without_camera(where: Filter, camera_id: str | None, *, exclude: bool | Non
 
 
 async def _enter(
-    runtime: Runtime, session: AsyncSession, caller: Caller, asked: SearchForm | CropSearch | EmbeddingSearch
+    runtime: Runtime, session: Session, caller: Caller, asked: SearchForm | CropSearch | EmbeddingSearch
 ) -> Entry:
     """Let a search in; refused where the caller may not use the collection, or not without saying why."""
     caller.enter(asked.collection)

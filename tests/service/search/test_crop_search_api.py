@@ -15,7 +15,7 @@ from index.contract import Filter, VectorIndex
 from service.database.tables import AuditEntry, Collection, Crop
 from service.runtime import Runtime
 from service.search.ranking import Query, Ranking, rank
-from service.search.stored import EmbeddingRepository
+from service.search.repository import EmbeddingRepository
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

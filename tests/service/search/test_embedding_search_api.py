@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from service.database.tables import AuditEntry, Collection
 from service.runtime import Runtime
-from service.search.stored import EmbeddingRepository
+from service.search.repository import EmbeddingRepository
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -27,7 +27,7 @@ class _Seen:
     camera_id: str
 
 
-class KnownPairs:
+class PairRepository:
     """Reads labelled pairs within one session.
 
     Pairs of one vehicle are crops confirmed to be the same vehicle, of different cameras, and pairs of crops that were
