@@ -12,7 +12,7 @@ from service import __version__
 from service.cli import app
 from service.settings import Settings
 
-COMMANDS = ["serve", "ingest", "search", "demo", "train", "evaluate"]
+COMMANDS = ["serve", "ingest", "search", "demo", "train", "evaluate", "reembed"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
