@@ -142,5 +142,6 @@ Viewer = Annotated[Caller, Security(_stating_caller, scopes=["read"])]
 """Of a picture."""
 Deleter = Annotated[Caller, Security(_stating_caller, scopes=["delete"])]
 Admin = Annotated[Caller, Security(_caller, scopes=["admin"])]
+DeletingAdmin = Annotated[Caller, Security(_stating_caller, scopes=["admin"])]
 AnyCaller = Annotated[Caller, Security(_caller)]
 """Whoever has a valid key."""

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 import service
+from service.audit.endpoints import router as audit_router
 from service.calibration.endpoints import router as calibration_router
 from service.cameras.endpoints import router as cameras_router
 from service.collections.endpoints import router as collections_router
@@ -50,6 +51,7 @@ _TAGS = [
     {"name": "keys", "description": "Who may use the service, for what, until when and how often."},
     {"name": "vehicles", "description": "Identities that people confirmed, and where each was seen."},
     {"name": "judgements", "description": "What people say of hits."},
+    {"name": "audit", "description": "Who searched, looked at and deleted what, when and why."},
     {"name": "operation", "description": "Is the service alive and ready, what does it hold, with which model."},
 ]
 
@@ -101,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
         judgements_router,
         timeline_router,
         keys_router,
+        audit_router,
         stats_router,
         model_router,
         ops_router,

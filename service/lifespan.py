@@ -10,6 +10,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from model.embedder import Embedder
+from service.audit.viewings import ViewingLog
 from service.change_log import ChangeLogKeeper
 from service.crops.store import FileCropStore
 from service.crops.sweep import sweep_orphans
@@ -90,9 +91,11 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         keys = Gatekeeper(database)
         keys.start()
         stack.push_async_callback(keys.stop)
+        viewings = ViewingLog(database)
+        stack.push_async_callback(viewings.close)
         jobs = JobRunner(database, process_id)
         runtime = Runtime(
-            settings, database, store, embedder, follower, renditions, preparer, queue, process_id, jobs, keys
+            settings, database, store, embedder, follower, renditions, preparer, queue, process_id, jobs, keys, viewings
         )
         jobs.start(work_of(runtime))
         stack.push_async_callback(jobs.stop)

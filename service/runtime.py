@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from model.embedder import Embedder
+from service.audit.viewings import ViewingLog
 from service.crops.store import CropStore
 from service.database.engine import Database
 from service.embedding import EmbeddingQueue
@@ -34,6 +35,7 @@ class Runtime:
     process_id: UUID
     jobs: JobRunner
     keys: Gatekeeper
+    viewings: ViewingLog
 
 
 def _runtime(request: Request) -> Runtime:

@@ -1,4 +1,4 @@
-"""API keys, and who is behind an entry of the audit log."""
+"""API keys, who is behind an entry of the audit log, and that the log is only ever added to."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,11 +39,30 @@ def upgrade() -> None:
     op.add_column("audit", sa.Column("key_name", sa.Text(collation="C"), nullable=True))
     op.add_column("audit", sa.Column("request_id", sa.Text(collation="C"), nullable=True))
     op.alter_column("audit", "collection", nullable=True)
-    op.create_index("audit_by_collection", "audit", ["collection", "id"])
+    op.drop_index("audit_by_time")
+    op.create_index("audit_by_time", "audit", ["at", "id"])
+    op.create_index("audit_by_collection", "audit", ["collection", "at", "id"])
+    op.create_index("audit_by_key", "audit", ["key_id", "at", "id"])
+    op.create_index("audit_by_crop", "audit", ["crop_ids"], postgresql_using="gin")
+    op.execute(
+        "CREATE FUNCTION audit_refuse_changes() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit log is append-only: % is refused', TG_OP "
+        "USING ERRCODE = 'insufficient_privilege'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_changes()"
+    )
 
 
 def downgrade() -> None:
+    op.execute("DROP TRIGGER audit_append_only ON audit")
+    op.execute("DROP FUNCTION audit_refuse_changes()")
+    op.drop_index("audit_by_crop")
+    op.drop_index("audit_by_key")
     op.drop_index("audit_by_collection")
+    op.drop_index("audit_by_time")
+    op.create_index("audit_by_time", "audit", ["at"])
     op.execute("DELETE FROM audit WHERE collection IS NULL")  # the release before has no entry without one
     op.alter_column("audit", "collection", nullable=False)
     op.drop_column("audit", "request_id")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response, status
 
-from service.access import Admin, Reader
+from service.access import Admin, DeletingAdmin, Reader
 from service.collections.repository import CollectionSummary
 from service.collections.schemas import (
     CollectionPage,
@@ -98,7 +98,7 @@ async def patch_collection(
     responses=problems(NotFoundError, InvalidValueError, UnavailableError) | DELETION_JOB,
 )
 async def remove_collection(
-    runtime: CurrentRuntime, caller: Admin, name: CollectionPath, response: Response
+    runtime: CurrentRuntime, caller: DeletingAdmin, name: CollectionPath, response: Response
 ) -> Response | JobView:
     """Delete a collection with its cameras, vehicles, watches and calibrations.
 

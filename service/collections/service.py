@@ -92,6 +92,7 @@ async def delete_collection(runtime: Runtime, caller: Caller, name: str) -> JobR
     Raises:
         ForbiddenError: The caller may not use a collection of that name.
         NotFoundError: There is none.
+        InvalidValueError: It asks why, and nothing was said.
     """
     job = None
     caller.enter(name)
@@ -101,11 +102,12 @@ async def delete_collection(runtime: Runtime, caller: Caller, name: str) -> JobR
         found = await collections.locked(name)
         if found is None:
             raise no_collection(name)
+        purpose = caller.purpose_for(name, required=found.require_purpose)
         if await collections.holds_crops(found.id):
             job = await begin_collection_deletion(session, caller, found)
         else:
             await collections.delete(found.id)
-        await AuditRepository(session).record(caller, "delete_collection", name)
+        await AuditRepository(session).record(caller, "delete_collection", name, purpose=purpose)
     if job is not None:
         runtime.jobs.wake()
     return job

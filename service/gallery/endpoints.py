@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, File, Header, Path, Query, Request, Response, status
 from pydantic import Field
 
-from service.access import Enroller, Reader
+from service.access import Enroller, Reader, Viewer
 from service.errors import (
     AllRejectedError,
     ConflictError,
@@ -26,7 +26,7 @@ from service.gallery.enrolment import Enrolment
 from service.gallery.filter_repository import RowConditions
 from service.gallery.form_fields import fields_of
 from service.gallery.schemas import CropPage, CropPatch, CropView, EnrolmentAnswer, EnrolmentForm
-from service.gallery.service import crop_by_id, crop_jpeg, crop_with_image, page_of_crops
+from service.gallery.service import crop_by_id, crop_jpeg, crop_to_show, page_of_crops
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.selection import Selection
@@ -156,7 +156,7 @@ async def patch_crop(runtime: CurrentRuntime, caller: Enroller, crop_id: CropId,
 )
 async def get_crop_image(
     runtime: CurrentRuntime,
-    caller: Reader,
+    caller: Viewer,
     crop_id: CropId,
     size: Annotated[
         int | None,
@@ -168,11 +168,14 @@ async def get_crop_image(
     ] = None,
     if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> Response:
-    """The picture as JPEG: upright, re-encoded, without the metadata of the upload."""
-    crop = await crop_with_image(runtime, caller, crop_id)
+    """The picture as JPEG: upright, re-encoded, without the metadata of the upload. The audit log tells who saw it."""
+    crop, purpose = await crop_to_show(runtime, caller, crop_id)
     etag = f'"{crop.image_sha256.hex()[:32]}-{size or "full"}"'
     # The browser keeps it but asks each time, so that a deleted picture is not shown from its cache.
     headers = {"Cache-Control": "private, no-cache", "ETag": etag, "Content-Disposition": "inline"}
     if if_none_match is not None and etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
+        await runtime.viewings.record(caller, crop.collection, crop_id, purpose)
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(await crop_jpeg(runtime, crop_id, size), media_type="image/jpeg", headers=headers)
+    picture = await crop_jpeg(runtime, crop_id, size)
+    await runtime.viewings.record(caller, crop.collection, crop_id, purpose)
+    return Response(picture, media_type="image/jpeg", headers=headers)

@@ -48,17 +48,23 @@ async def crop_by_id(runtime: Runtime, caller: Caller, crop_id: UUID) -> CropRec
     return record
 
 
-async def crop_with_image(runtime: Runtime, caller: Caller, crop_id: UUID) -> CropRecord:
-    """One crop whose picture is kept.
+async def crop_to_show(runtime: Runtime, caller: Caller, crop_id: UUID) -> tuple[CropRecord, str | None]:
+    """One crop whose picture is kept, and why the caller looks at it.
 
     Raises:
         NotFoundError: There is none of that id that the caller sees.
         NoImageError: There is, without a picture.
+        InvalidValueError: The collection asks why, and nothing was said.
     """
-    record = await crop_by_id(runtime, caller, crop_id)
+    async with runtime.database.reading() as session:
+        record = await GalleryRepository(session).get(crop_id)
+        if record is None or not caller.sees(record.collection):
+            raise no_crop(crop_id)
+        collection = await CollectionRepository(session).collection(record.collection)
     if not record.has_image:
         raise NoImageError(f"The picture of crop {crop_id} is not kept, only what was made of it.")
-    return record
+    required = collection is not None and collection.require_purpose
+    return record, caller.purpose_for(record.collection, required=required)
 
 
 async def crop_jpeg(runtime: Runtime, crop_id: UUID, longest_side: int | None) -> bytes:

@@ -60,6 +60,8 @@ GUARDED = {
     "update_key": ("patch", "/keys/{key_id}", {200, 400, 404, 409, 422, 503}),
     "rotate_key": ("post", "/keys/{key_id}/rotate", {201, 400, 404, 409, 422, 503}),
     "revoke_key": ("delete", "/keys/{key_id}", {204, 404, 422, 503}),
+    "list_audit": ("get", "/audit", {200, 422, 503}),
+    "export_audit": ("get", "/audit/export", {200, 422, 503}),
     "get_index": ("get", "/index", {200, 422, 503}),
 }
 """Operations that ask for a key, so that they may also answer 401, 403 and 429."""

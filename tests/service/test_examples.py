@@ -80,6 +80,7 @@ def test_all_routes_are_looked_at() -> None:
         "delete_calibration",
         "delete_judgement",
         "delete_vehicle",
+        "export_audit",
         "get_crop_image",
         "revoke_key",
     }

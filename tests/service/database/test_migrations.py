@@ -32,6 +32,10 @@ CATALOGUE = {
     "indexes": """
         SELECT indexname, indexdef FROM pg_indexes
         WHERE schemaname = 'public' AND tablename <> 'alembic_version'""",
+    "triggers": """
+        SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal""",
+    "functions": """
+        SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace""",
     "sequences": "SELECT sequencename, start_value, increment_by, cache_size FROM pg_sequences",
 }
 
