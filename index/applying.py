@@ -53,4 +53,4 @@ def drafted(
 
 
 def _held(crops: SightingColumns, codec: Codec) -> NDArray[np.float32]:
-    return crops.embeddings if crops.in_halves and codec.holds_halves else codec.held(crops.embeddings)
+    return crops.embeddings if crops.in_halves else codec.held(crops.embeddings)

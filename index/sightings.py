@@ -70,7 +70,7 @@ class SightingColumns(Sequence[Sighting]):
         vehicle_ids: Vehicle ids.
         attributes: Attribute sets; crops may share one mapping.
         in_halves: Whether each embedding is a vector in half precision brought to unit length in float64
-            (`index.halves.unit_of`), which codecs of that precision hold as it is.
+            (`index.halves.unit_of`), which every codec holds as it is.
 
     Raises:
         ValueError: The columns differ in length.

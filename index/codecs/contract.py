@@ -74,15 +74,14 @@ class Codec(Protocol):
     def approximate(self) -> bool:
         """Whether it has a faster search that may miss some of the k best."""
 
-    @property
-    def holds_halves(self) -> bool:
-        """Whether it holds vectors in half precision, so that `held` changes none that `index.halves.unit_of` made."""
-
     def bytes_per_vector(self, dimension: int) -> float:
         """What a scan reads for each vector, without what a segment has once, such as a codebook."""
 
     def held(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What is held of vectors of shape (n, dimension): the same shape; what is held of that is the same again."""
+        """What is held of vectors of shape (n, dimension): the same shape; what is held of that is the same again.
+
+        Vectors that `index.halves.unit_of` made are held as they are, bit for bit.
+        """
 
     def write(self, vectors: NDArray[np.float32], folder: Path) -> None:
         """Write the vectors of a segment, training what there is to train.

@@ -114,7 +114,6 @@ class Fp32:
 
     name: Final = "fp32"
     approximate: Final = False
-    holds_halves: Final = False
 
     def bytes_per_vector(self, dimension: int) -> float:
         """Bytes of a scan for each vector."""
@@ -138,8 +137,6 @@ class Fp32:
 
 class HoldsHalves:
     """What the codecs have in common that hold vectors in half precision."""
-
-    holds_halves: Final = True
 
     def held(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vectors rounded to half precision and made unit length; see `index.codecs.halves`."""

@@ -17,6 +17,7 @@ from support.vectors import unit
 from index.codecs import CODECS, DEFAULT_CODEC, Codec, CodecError, SegmentVectors
 from index.codecs import codec as codec_of
 from index.codecs.rabitq import Rabitq
+from index.halves import STORED, unit_of
 
 Written = Callable[[Codec, NDArray[np.float32]], SegmentVectors]
 
@@ -43,6 +44,12 @@ def test_the_k_best_are_among_the_contenders(
         assert allowed[likely].all()
         assert (np.diff(likely) > 0).all()
     vectors.close()
+
+
+@pytest.mark.parametrize("dimension", [1, 3, 64, 512])
+def test_vectors_in_half_precision_are_held_as_they_are(codec: Codec, dimension: int) -> None:
+    stored, _ = unit_of(clustered(7, 400, dimension).astype(STORED))
+    assert np.array_equal(codec.held(stored), stored)
 
 
 def test_near_ties_that_codes_cannot_tell_apart_are_all_contenders(written: Written, codec: Codec) -> None:
