@@ -57,7 +57,8 @@ def _blocks(upserts: Iterable[Sighting | SightingColumns]) -> list[SightingColum
     blocks: list[SightingColumns | list[Sighting]] = []
     for one in upserts:
         if isinstance(one, SightingColumns):
-            blocks.append(one)
+            if len(one):  # a table takes at least a row
+                blocks.append(one)
             continue
         last = blocks[-1] if blocks else None
         if not isinstance(last, list) or last[0].collection != one.collection:

@@ -31,6 +31,14 @@ def test_columns_alone_are_taken_as_they_are() -> None:
     assert taken is given
 
 
+def test_columns_without_crops_are_none() -> None:
+    some = columns(crop(1, ROUNDED[0]), in_halves=True)
+    elsewhere = columns(crop(2, ROUNDED[1], collection="d"), in_halves=True)
+    batch = checked_batch([elsewhere[:0], some, some[:0]], [], None, DIMENSION)
+    assert [(block.collection, len(block)) for block in batch.upserts] == [("c", 1)]
+    assert batch.ids == [1]
+
+
 def test_vectors_in_halves_among_others_are_not_taken_for_all() -> None:
     """What was never rounded would be held unrounded, and no file could be written of it."""
     halves = columns(crop(1, ROUNDED[0]), crop(2, ROUNDED[1]), in_halves=True)
