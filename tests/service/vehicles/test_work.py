@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import httpx
 import pytest
 from support.vehicles import Vehicles, said_of
 
 from service.access import ANYONE
+from service.deletion.repository import DeletionRepository
 from service.runtime import Runtime
 from service.vehicles.work import vehicle_work
 
@@ -117,6 +119,22 @@ async def test_merging_beside_an_enrolment_under_the_old_id(
         assert vehicle_id in (a, b)
         assert not confirmed
         await _require_index_equal(runtime)
+
+
+async def test_a_crop_that_is_being_deleted_is_not_confirmed(
+    vehicles: Vehicles, crops: Crops, runtime: Runtime, shared_client: httpx.AsyncClient
+) -> None:
+    one, two = await crops({}, {})
+    async with runtime.database.transaction() as session:
+        _, sequence = await DeletionRepository(session).delete([UUID(two)])
+        waiting = asyncio.create_task(vehicles.create(one, two, vehicle_id="a"))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+    runtime.follower.note_commit(sequence)
+    refused = await waiting
+    assert (refused.status_code, two in refused.json()["detail"]) == (404, True)
+    assert await said_of(shared_client, one) == (None, False)
+    await _require_index_equal(runtime)
 
 
 async def test_enrolments_do_not_wait_for_people(
