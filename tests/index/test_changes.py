@@ -34,7 +34,7 @@ def test_columns_alone_are_taken_as_they_are() -> None:
 def test_columns_without_crops_are_none() -> None:
     some = columns(crop(1, ROUNDED[0]), in_halves=True)
     elsewhere = columns(crop(2, ROUNDED[1], collection="d"), in_halves=True)
-    batch = checked_batch([elsewhere[:0], some, some[:0]], [], None, DIMENSION)
+    batch = checked_batch([elsewhere[:0], some], [], None, DIMENSION)
     assert [(block.collection, len(block)) for block in batch.upserts] == [("c", 1)]
     assert batch.ids == [1]
 
