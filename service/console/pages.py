@@ -41,6 +41,7 @@ PAGES: Final = (
     Page("cameras", "Cameras", "Cameras"),
     Page("collections", "Collections", "Collections"),
     Page("jobs", "Jobs", "Jobs"),
+    Page("audit", "Audit log", "Audit"),
 )
 
 

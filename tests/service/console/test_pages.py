@@ -102,7 +102,7 @@ class TestCameras:
 
 class TestCollections:
     def test_one_is_made_changed_and_deleted(self, open_other: OpenPage) -> None:
-        page = open_other("collections")
+        page = open_other("collections", expected=("422",))
         page.get_by_role("button", name="Make a collection").click()
         page.get_by_label("Name").fill("made here")
         page.get_by_label("Days that crops are kept").fill("30")
@@ -121,6 +121,14 @@ class TestCollections:
         expect(made).to_be_visible()
         page.get_by_label("Type the name to be sure").fill("made here")
         page.get_by_role("button", name="Delete it").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("purpose")
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("button", name="Key").click()
+        page.get_by_label("Purpose").fill("Aufräumen, Fall 7")
+        page.get_by_role("button", name="Use").click()
+        made.get_by_role("button", name="Delete").click()
+        page.get_by_label("Type the name to be sure").fill("made here")
+        page.get_by_role("button", name="Delete it").click()
         expect(made).to_have_count(0)
 
 
@@ -132,6 +140,25 @@ class TestJobs:
         page.get_by_role("button", name="Rebuild it").click()
         job = page.locator("tbody tr", has_text="Rebuild the index").first
         expect(job.locator(".mark")).to_have_text("succeeded", timeout=30_000)
+
+
+class TestAudit:
+    def test_tells_who_searched_what_and_why(self, open_other: OpenPage, live_service: str, gallery: str) -> None:
+        crops = httpx.get(f"{live_service}/gallery", params={"collection": gallery}).json()["items"]
+        body = {"collection": gallery, "crop_ids": [crops[0]["id"]], "purpose": "case 2026-118", "k": 3}
+        httpx.post(f"{live_service}/search/crop", json=body).raise_for_status()
+        page = open_other("audit")
+        entry = page.locator("tbody tr", has_text="case 2026-118").first
+        expect(entry).to_contain_text("search_by_crop")
+        expect(entry).to_contain_text("k: 3")
+        page.get_by_label("What").fill("delete_crop")
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator(".table")).to_contain_text("Nothing was done that meets these conditions")
+        page.get_by_label("What").fill("search_by_crop")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Export").click()
+        lines = download.value.path().read_text().splitlines()
+        assert {json.loads(line)["action"] for line in lines} == {"search_by_crop"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
