@@ -12,11 +12,12 @@ from index.gpu.vectors import accelerated
 from index.holdings import Holdings
 from index.maintenance import Rewrite, compact, seal, to_compact
 from index.options import IndexOptions
+from index.parts import Part
 from index.purging import left_over, require_clean, unpurged
 from index.recording import recorded, recorded_segments, restored
 from index.segments.folder import KEPT_SNAPSHOTS, clear_neighbours, collect_garbage
 from index.segments.segment import Segment
-from index.segments.snapshots import SEGMENTS, Identity, open_newest, write_snapshot
+from index.segments.snapshots import SEGMENTS, Identity, IndexSnapshot, open_newest, write_snapshot
 from index.table import TableRows
 
 
@@ -89,8 +90,8 @@ class Upkeep:
         with self._maintaining:
             now = _now()
             self._holdings.freeze_overdue(now)
-            for name, part, rows in self._holdings.waiting():
-                self._take_in(seal(self._segments_folder, name, part, rows, self._options.span_us))
+            for table in self._holdings.waiting():
+                self._seal(*table)
                 return True
             for name, collection in self._holdings.state.collections.items():
                 if (parts := to_compact(collection, self._options, now)) is not None:
@@ -102,24 +103,32 @@ class Upkeep:
     def snapshot(self) -> int:
         """Write every crop held to files, and a manifest of them; see `SegmentedIndex.snapshot`."""
         with self._maintaining:
-            return self._snapshot(KEPT_SNAPSHOTS)
+            return self._snapshot(KEPT_SNAPSHOTS).watermark
 
     def purge(self) -> int | None:
         """Write what was deleted out of the files; see `SegmentedIndex.purge`."""
         with self._maintaining:
             begun, made = self._holdings.state.watermark, None
             for name, part in unpurged(self._holdings.state):
+                for table in self._holdings.waiting():  # writers wait for them, and there may be very many segments
+                    self._seal(*table)
                 if (collection := self._holdings.state.collections.get(name)) is not None:
                     self._take_in(compact(self._segments_folder, name, [part], collection.codec, self._options.span_us))
             if left_over(self._folder, self._holdings.segments()):
-                made = self._snapshot(kept=1)
-                require_clean(self._folder, self._holdings.segments() | self._named)
+                snapshot = self._snapshot(kept=1)
+                # not what the folder still has snapshots of: one that cannot be removed keeps what it names
+                require_clean(self._folder, self._holdings.segments() | snapshot.segment_ids())
+                made = snapshot.watermark
             if self.purged_at >= 0:
                 clear_neighbours(self._folder)
             self.purged_at = begun
             return made
 
-    def _snapshot(self, kept: int) -> int:
+    def _seal(self, collection: str, part: Part, rows: TableRows) -> None:
+        """Write a full table to files. The caller holds the lock of maintenance."""
+        self._take_in(seal(self._segments_folder, collection, part, rows, self._options.span_us))
+
+    def _snapshot(self, kept: int) -> IndexSnapshot:
         """Make a snapshot, and keep so many. The caller holds the lock of maintenance."""
         held = self._holdings.freeze()
         sealed: dict[str, Rewrite] = {}
@@ -127,11 +136,12 @@ class Upkeep:
             if isinstance(part.rows, TableRows):
                 sealed[part.key] = seal(self._segments_folder, name, part, part.rows, self._options.span_us)
                 self._take_in(sealed[part.key])
-        write_snapshot(self._folder, recorded(held.state, sealed, self._identity, held.codecs, _now()))
+        snapshot = recorded(held.state, sealed, self._identity, held.codecs, _now())
+        write_snapshot(self._folder, snapshot)
         self._recorded_changes, self._snapshot_at = held.changes, time.monotonic()
         collect_garbage(self._folder, self._identity, self._holdings.segments(), kept)
         self._named = recorded_segments(self._folder, self._identity)
-        return held.state.watermark
+        return snapshot
 
     def _take_in(self, rewrite: Rewrite) -> None:
         """Let searches see rewritten parts, once the device has what it is to have of them."""

@@ -3,8 +3,10 @@
 import logging
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from uuid_utils.compat import uuid7
 from index import upkeep
 from index.codecs import CODECS
 from index.contract import Filter, Sighting
+from index.maintenance import compact
 from index.options import IndexOptions
 from index.segmented import SegmentedIndex
 from index.segments.files import StorageError
@@ -189,7 +192,6 @@ def test_what_is_deleted_beside_a_purge_is_left_to_the_next(
     index.apply([*(sighting(number) for number in range(9)), first, second], [], 1)
     index.snapshot()
     index.apply([], [first.id], 2)
-    compact = upkeep.compact
 
     def compact_beside_a_writer(*arguments: Any) -> Any:
         index.apply([], [second.id], 3)
@@ -226,6 +228,60 @@ def test_what_cannot_be_removed_is_told_and_tried_again(
     index.purge()
     assert index.purged_at == 2
     assert files_with(tmp_path, traces_of_id(doomed.id)) == set()
+
+
+def test_a_snapshot_that_cannot_be_removed_is_no_reason_to_call_it_clean(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The older one names the segments with the crop, and would keep them."""
+    index = opened()
+    doomed = sighting(9)
+    index.apply([*(sighting(number) for number in range(9)), doomed], [], 1)
+    index.snapshot()
+    index.apply([], [doomed.id], 2)
+
+    def refuse(path: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", refuse)
+        patch.setattr(Path, "unlink", refuse)
+        with caplog.at_level(logging.WARNING), pytest.raises(StorageError, match="could not be removed"):
+            index.purge()
+    assert index.purged_at == -1
+    assert files_with(tmp_path, traces_of_id(doomed.id))
+    index.purge()
+    assert index.purged_at == 2
+    assert files_with(tmp_path, traces_of_id(doomed.id)) == set()
+
+
+def test_writers_do_not_wait_for_the_whole_of_a_purge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = IndexOptions(seal_rows=2, waiting_tables=1, merge_parts=100, threads=1)
+    index = SegmentedIndex(DIMENSION, tmp_path, options)
+    doomed = [sighting(day, day) for day in range(3)]
+    index.apply([*doomed, *(sighting(day + 3, day) for day in range(3))], [], 1)
+    index.snapshot()
+    compacting, wrote = Event(), Event()
+
+    def compact_when_written(*arguments: Any) -> Any:
+        if compacting.is_set():  # the second segment
+            assert wrote.wait(10)
+        compacting.set()
+        return compact(*arguments)
+
+    def write() -> None:
+        assert compacting.wait(10)
+        for watermark in range(3, 6):  # one table more than may wait
+            index.apply([sighting(watermark * 2), sighting(watermark * 2 + 1)], [], watermark)
+        wrote.set()
+
+    monkeypatch.setattr(upkeep, "compact", compact_when_written)
+    index.apply([], [one.id for one in doomed], 2)
+    with ThreadPoolExecutor(1) as writer:
+        written = writer.submit(write)
+        index.purge()
+        written.result()
+    index.close()
 
 
 def test_what_a_process_left_that_is_gone(opened: Open, tmp_path: Path) -> None:
