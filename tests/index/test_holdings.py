@@ -1,10 +1,9 @@
 """Writers beside the work on files: who waits for whom, and what is no longer appended to."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as WaitedTooLongError
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -19,12 +18,6 @@ from index.options import IndexOptions
 DIMENSION = 8
 OPTIONS = IndexOptions(codec="fp32", seal_rows=2, waiting_tables=1, threads=1)
 EMBEDDINGS = unit_rows(3, 20, DIMENSION)
-
-
-@pytest.fixture
-def writer() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
 
 
 @pytest.fixture
@@ -44,37 +37,45 @@ def write(holdings: Holdings, number: int, *, sealing: bool = True) -> None:
     holdings.apply(batch, number + 1, lambda: sealing)
 
 
+def beside(work: Callable[[], None]) -> Thread:
+    """A writer whom nobody waits for longer than they want to, though it waited for ever."""
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
 def seal_one(holdings: Holdings, folder: Path) -> None:
     name, part, rows = holdings.waiting()[0]
     holdings.take_in(seal(folder, name, part, rows, OPTIONS.span_us))
 
 
 def test_a_writer_waits_for_the_files_and_no_longer(
-    holdings: Holdings, writer: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    holdings: Holdings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("index.holdings._LONGEST_WAIT_S", 60.0)  # whoever is not told waits in vain
-    written = writer.submit(write, holdings, 2)
-    with pytest.raises(WaitedTooLongError):
-        written.result(timeout=0.2)
+    writer = beside(lambda: write(holdings, 2))
+    writer.join(0.2)
+    assert writer.is_alive()
     assert holdings.state.watermark == 2
     seal_one(holdings, tmp_path)
-    written.result(timeout=20)
+    writer.join(10)
     assert holdings.state.watermark == 3
     assert holdings.state.collections["c"].count == 6
 
 
-def test_a_writer_does_not_wait_where_nobody_writes_files(holdings: Holdings, writer: ThreadPoolExecutor) -> None:
-    writer.submit(write, holdings, 2, sealing=False).result(timeout=20)
+def test_a_writer_does_not_wait_where_nobody_writes_files(holdings: Holdings) -> None:
+    beside(lambda: write(holdings, 2, sealing=False)).join(10)
     assert holdings.state.watermark == 3
 
 
 def test_a_writer_that_waits_goes_on_when_the_files_can_no_longer_be_written(
-    holdings: Holdings, writer: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    holdings: Holdings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("index.holdings._LONGEST_WAIT_S", 0.01)
     answers = iter([True, True, True, False])
     batch = checked_batch([Sighting(UUID(int=9), "c", EMBEDDINGS[9], "cam")], [], None, DIMENSION)
-    writer.submit(holdings.apply, batch, 3, lambda: next(answers)).result(timeout=20)
+    beside(lambda: holdings.apply(batch, 3, lambda: next(answers))).join(10)
+    assert holdings.state.watermark == 3
     assert next(answers, None) is None
 
 
