@@ -53,7 +53,7 @@ class SnapshotDuty:
         self._followed = followed
         self._store = store
         self._rhythm = rhythm
-        self._tried_at = self._purge_from = -math.inf
+        self._tried_at = self._purge_from = self._purge_again_from = -math.inf
         self._built: Rebuild | None = None
         self.line = ORIGIN
         self.made_at: float | None = None
@@ -67,7 +67,7 @@ class SnapshotDuty:
         # found to be wrong in this moment, it is not lent, and not worth a snapshot
         if not self._followed.whole:
             return False
-        if self.purge_wanted and time.monotonic() >= self._purge_from:
+        if self.purge_wanted and time.monotonic() >= max(self._purge_from, self._purge_again_from):
             return True
         if not self._followed.lend().index.snapshot_wanted:
             return False
@@ -87,9 +87,11 @@ class SnapshotDuty:
     async def work(self) -> None:
         """Make one, beside searches and following. Where it cannot be made, the index goes on without.
 
-        Where anything was deleted, it is written out of the files; a snapshot is made only if that takes one.
+        Where anything was deleted, it is written out of the files; a snapshot is made only if that takes one. Where
+        that has just failed, a snapshot is made all the same: a restart begins at it, whatever is left to be purged.
         """
-        began, purging = time.monotonic(), self.purge_wanted
+        began = time.monotonic()
+        purging = self.purge_wanted and began >= self._purge_again_from
         followed = self._followed
         if not followed.whole:  # found to be wrong since this was due
             return
@@ -108,12 +110,13 @@ class SnapshotDuty:
                 line = followed.passed[sequence]
                 await finished(self._store.stands, line)
                 self.line, self.made_at, self._tried_at = line, ended, ended
-            self._note(None)
+            if purging or not self.purge_wanted:  # what keeps a purge from its end stays said until it has come to it
+                self._note(None)
         except RetiredError:
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the index goes on
             if purging:
-                self._purge_from = time.monotonic() + PURGE_RETRY_S
+                self._purge_again_from = time.monotonic() + PURGE_RETRY_S
             self._note(error)
 
     def _note(self, error: Exception | None) -> None:

@@ -87,6 +87,28 @@ async def test_it_is_not_clean_before_it_is(
         Failing.failing = False
 
 
+async def test_what_cannot_be_purged_keeps_no_snapshot_from_being_made(
+    database: Database, enrol: Enrol, remove: Remove, following: Following, tmp_path: Path
+) -> None:
+    class Failing(SegmentedIndex):
+        def purge(self) -> int | None:
+            raise StorageError("no space left on device")
+
+    async with following(folder=tmp_path, kind=Failing, snapshot_s=0.05) as follower:
+        crops = await enrol(database, 3)
+        sequence = await removed(database, remove, crops[0].id)
+        await level(follower, database)
+        await until(lambda: follower.status().snapshot_sequence == sequence)
+        assert follower.status().snapshot_problem is not None
+        assert follower.clean_sequence < sequence
+        follower._snapshots._tried_at = time.monotonic() + 60
+        await enrol(database, 2)
+        await level(follower, database)
+    async with following(folder=tmp_path) as follower:  # it was stopped, and made a last one
+        assert follower.status().rebuild is None
+        assert follower.status().snapshot_sequence == await head_of(database)
+
+
 async def test_a_process_that_ends_leaves_clean_files(
     database: Database, enrol: Enrol, remove: Remove, follow: Follow, tmp_path: Path
 ) -> None:
