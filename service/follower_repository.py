@@ -1,7 +1,7 @@
 """What a follower reads: every crop as an index holds it, the change log from a cursor on, and what all adds up to."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -139,14 +139,18 @@ class FollowerRepository:
         if not run:
             return None
         named = {line.crop_id for line in run if line.crop_id is not None}
-        existing = Crop.id == func.any(literal(list(named), ARRAY(Uuid)))
-        crops = await self._packed(existing) if named else None
+        crops = await self.existing(named)
         expired: dict[str, datetime] = {}
         for line in run:
             if line.expired_before is not None and line.name is not None:
                 expired[line.name] = max(line.expired_before, expired.get(line.name, line.expired_before))
         gone = named.difference(() if crops is None else crops.ids())
         return Changes(crops, gone, expired, _line(run[-1]))
+
+    async def existing(self, crop_ids: Iterable[UUID]) -> PackedCrops | None:
+        """Those of some crops that exist and have an embedding of the model; None where there are none."""
+        ids = list(crop_ids)
+        return await self._packed(Crop.id == func.any(literal(ids, ARRAY(Uuid)))) if ids else None
 
     async def totals(self) -> dict[str, Totals]:
         """What the crops add up to, by name of their collection. It reads every row."""

@@ -30,6 +30,7 @@ from service.processes.presence import Cleanliness, Presence
 from service.retention.keeper import RetentionKeeper
 from service.runtime import Runtime
 from service.settings import Settings
+from service.watches.watching import Watching
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +95,23 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         viewings = ViewingLog(database)
         stack.push_async_callback(viewings.close)
         jobs = JobRunner(database, process_id)
+        watching = Watching(database, settings, embedder.model_id, embedder.dimension)
+        watching.start()
+        stack.push_async_callback(watching.stop)
         runtime = Runtime(
-            settings, database, store, embedder, follower, renditions, preparer, queue, process_id, jobs, keys, viewings
+            settings,
+            database,
+            store,
+            embedder,
+            follower,
+            renditions,
+            preparer,
+            queue,
+            process_id,
+            jobs,
+            keys,
+            viewings,
+            watching,
         )
         jobs.start(work_of(runtime))
         stack.push_async_callback(jobs.stop)

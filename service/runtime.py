@@ -18,6 +18,7 @@ from service.imaging import RenditionPool
 from service.jobs.runner import JobRunner
 from service.keys.gatekeeper import Gatekeeper
 from service.settings import Settings
+from service.watches.watching import Watching
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Runtime:
     jobs: JobRunner
     keys: Gatekeeper
     viewings: ViewingLog
+    watching: Watching
 
 
 def _runtime(request: Request) -> Runtime:

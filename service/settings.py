@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -131,6 +132,20 @@ class Settings(BaseSettings):
     deletion_wait_s: Annotated[float, Field(ge=0)] = Field(
         5.0, description="How long a deletion waits for clean files before it is answered with a job, in seconds."
     )
+    watch_poll_s: Annotated[float, Field(gt=0)] = Field(
+        0.5, description="Seconds between two looks of the watches at the change log, and at webhooks that are due."
+    )
+    webhook_allowed: HostNames = Field(
+        frozenset(),
+        description="Hosts, addresses and networks (10.0.0.0/8) that webhooks may reach though they are not public, "
+        "and by plain http; commas between.",
+    )
+    webhook_retry_s: Annotated[float, Field(gt=0, le=7200)] = Field(
+        10.0, description="Seconds after which a webhook is tried again first; each later pause is twice as long."
+    )
+    webhook_timeout_s: Annotated[float, Field(gt=0, le=60)] = Field(
+        10.0, description="How long one attempt at a webhook may take, in seconds."
+    )
     rerank_candidates: Annotated[int, Field(ge=2, le=1000)] = Field(
         200, description="Top candidates that re-ranking looks at."
     )
@@ -156,6 +171,14 @@ class Settings(BaseSettings):
     @classmethod
     def _require_codec(cls, name: str) -> str:
         return codec(name).name
+
+    @field_validator("webhook_allowed")
+    @classmethod
+    def _require_networks(cls, entries: frozenset[str]) -> frozenset[str]:
+        for entry in entries:
+            if "/" in entry:
+                ip_network(entry)
+        return entries
 
     @field_validator("index_device")
     @classmethod

@@ -49,6 +49,13 @@ CODES = {
         for name in ("search_by_crop", "search_by_embedding")
         for status, codes in ((400, {"malformed_request"}), (409, {"index_behind", "model_mismatch"}))
     },
+    **{
+        (name, 409): {"conflict", "model_mismatch"}
+        for name in ("create_watch", "create_watch_by_image", "update_watch")
+    },
+    ("create_watch_by_image", 415): {"unsupported_image_type"},
+    ("create_watch_by_image", 413): {"too_large"},
+    ("create_watch_by_image", 422): {"invalid_value", "undecodable_image"},
     ("create_calibration", 409): {"model_mismatch"},
     ("list_gallery", 400): {"malformed_request"},
     ("create_camera", 409): {"conflict", "model_mismatch"},
@@ -60,7 +67,10 @@ CODES = {
     ("create_job", 400): {"malformed_request"},
     ("create_job", 409): {"conflict"},
     ("cancel_job", 409): {"conflict"},
-    **{(name, 429): {"overloaded", "rate_limited"} for name in ("enroll_crops", "get_crop_image", "search_by_image")},
+    **{
+        (name, 429): {"overloaded", "rate_limited"}
+        for name in ("enroll_crops", "get_crop_image", "search_by_image", "create_watch_by_image", "test_webhook")
+    },
 }
 CODES |= {(name, 403): {"foreign_request"} for name in ("get_health", "get_readiness")}
 CODES_ANYWHERE = {
@@ -80,6 +90,7 @@ def test_all_routes_are_looked_at() -> None:
         "delete_calibration",
         "delete_judgement",
         "delete_vehicle",
+        "delete_watch",
         "export_audit",
         "get_crop_image",
         "revoke_key",

@@ -1,0 +1,1 @@
+"""Watches: standing searches, evaluated on each enrolment, that tell a webhook."""
