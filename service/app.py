@@ -31,6 +31,7 @@ from service.stats.endpoints import router as stats_router
 from service.timeline.endpoints import router as timeline_router
 from service.tracks.endpoints import router as tracks_router
 from service.vehicles.endpoints import router as vehicles_router
+from service.watches.endpoints import router as watches_router
 
 _DESCRIPTION = """Vehicle re-identification: enroll vehicle crops, find the same vehicle on other cameras.
 
@@ -48,6 +49,7 @@ _TAGS = [
     {"name": "cameras", "description": "Where the crops come from."},
     {"name": "jobs", "description": "Long work, and how far it is."},
     {"name": "tracks", "description": "What one camera saw of one vehicle, as its tracker followed it."},
+    {"name": "watches", "description": "Standing searches, what they found, and the webhooks that are told."},
     {"name": "keys", "description": "Who may use the service, for what, until when and how often."},
     {"name": "vehicles", "description": "Identities that people confirmed, and where each was seen."},
     {"name": "judgements", "description": "What people say of hits."},
@@ -102,6 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
         vehicles_router,
         judgements_router,
         timeline_router,
+        watches_router,
         keys_router,
         audit_router,
         stats_router,
