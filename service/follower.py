@@ -178,8 +178,6 @@ class Follower:
     async def close(self) -> None:
         """Stop following, make a last snapshot and let go of the index, once no search uses it any longer."""
         await self.stop()
-        if self._snapshots.purge_wanted:
-            await self._snapshots.work()
         if self.loaded and self._followed.lend().index.snapshot_wanted:
             await self._snapshots.work()
         await self._followed.close()

@@ -178,21 +178,28 @@ async def test_a_running_job_is_cancelled_between_two_steps(database: Database, 
     assert 2 < job.done < 10_000
 
 
-async def test_what_a_killed_process_leaves_is_taken_up_and_not_what_a_living_one_does(
-    database: Database, run: Run
-) -> None:
-    killed, living = await add(database), await add(database, "remove_images")
+async def test_what_a_killed_process_leaves_is_taken_up(database: Database, run: Run) -> None:
+    job_id = await add(database)
     await do(
         database,
-        "UPDATE jobs SET state = 'running', run_id = gen_random_uuid(), done = 7, started_at = now(), heartbeat_at ="
-        " CASE WHEN id = :killed THEN now() - interval '1 minute' ELSE now() + interval '1 minute' END",
-        killed=killed,
+        "UPDATE jobs SET state = 'running', run_id = gen_random_uuid(), done = 7, started_at = now(), "
+        "heartbeat_at = now() - interval '1 minute'",
     )
     told: list[int] = []
-    run(delete_crops=in_steps(10, told=told), remove_images=in_steps(10))
-    assert (await ended(database, killed)).state == "succeeded"
+    run(delete_crops=in_steps(10, told=told))
+    assert (await ended(database, job_id)).state == "succeeded"
     assert told == [7, 8, 9]
-    assert (await read(database, living)).state == "running"
+
+
+async def test_what_a_living_process_does_is_not_taken_up(database: Database, run: Run) -> None:
+    """However long a step of it takes."""
+    job_id = await add(database)
+    told: list[int] = []
+    run(delete_crops=in_steps(2, pace_s=2 * RHYTHM.lost_s, told=told))
+    await until(database, job_id, lambda job: job.state == "running")
+    run(delete_crops=in_steps(2, told=told))
+    assert (await ended(database, job_id)).state == "succeeded"
+    assert told == [0, 1]
 
 
 async def test_who_was_taken_for_dead_stops_and_says_nothing(database: Database, run: Run) -> None:

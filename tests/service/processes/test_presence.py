@@ -20,7 +20,7 @@ async def unclean(database: Database, sequence: int) -> list[str]:
 
 
 async def until(database: Database, sequence: int, condition: Callable[[list[str]], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(2):
         while not condition(await unclean(database, sequence)):  # noqa: ASYNC110 - seen from outside, as by others
             await asyncio.sleep(0.01)
 
