@@ -219,11 +219,11 @@ class SegmentedIndex:
         return self._upkeep.snapshot()
 
     def purge(self) -> int | None:
-        """Write what was deleted out of the files: of this index and, from the second time on, of those left by others.
+        """Write what was deleted out of the files: of this index and of those left by others.
 
         Segments that hold deleted crops are written anew without them, and no snapshot is kept that names the old ones.
         What a process has left that is not running is removed, as nobody else would; that process builds its index
-        anew. Not at the first time, when others may be about to start.
+        anew. Not in the first half minute, when others may be about to start; until then `purged_at` stays behind.
 
         Returns:
             The watermark of the snapshot that was made; None where none was needed.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from index.codecs import CODECS
 from index.gpu.accelerator import Accelerator
@@ -15,10 +16,13 @@ from index.options import IndexOptions
 from index.parts import Part
 from index.purging import left_over, require_clean, unpurged
 from index.recording import recorded, recorded_segments, restored
-from index.segments.folder import KEPT_SNAPSHOTS, clear_neighbours, collect_garbage
+from index.segments.folder import KEPT_SNAPSHOTS, clear_neighbours, collect_garbage, has_left_neighbours
 from index.segments.segment import Segment
 from index.segments.snapshots import SEGMENTS, Identity, IndexSnapshot, open_newest, write_snapshot
 from index.table import TableRows
+
+STARTING_S: Final = 30.0
+"""How long after its start an index leaves alone what others have left, as these may be about to start too."""
 
 
 class Upkeep:
@@ -52,7 +56,7 @@ class Upkeep:
         self._maintaining = Lock()
         self._recorded_changes = 0
         self._named: frozenset[str] = frozenset()  # segments of the snapshots that stay
-        self._snapshot_at = time.monotonic()
+        self._begun_at = self._snapshot_at = time.monotonic()
         self.purged_at = -1
 
     @property
@@ -119,8 +123,10 @@ class Upkeep:
                 # not what the folder still has snapshots of: one that cannot be removed keeps what it names
                 require_clean(self._folder, self._holdings.segments() | snapshot.segment_ids())
                 made = snapshot.watermark
-            if self.purged_at >= 0:
+            if time.monotonic() - self._begun_at >= STARTING_S:
                 clear_neighbours(self._folder)
+            elif has_left_neighbours(self._folder):
+                return made  # what was deleted may be there; so it is not said to be gone before it is
             self.purged_at = begun
             return made
 

@@ -178,8 +178,7 @@ class Follower:
     async def close(self) -> None:
         """Stop following, make a last snapshot and let go of the index, once no search uses it any longer."""
         await self.stop()
-        if self.loaded and self._followed.lend().index.snapshot_wanted:
-            await self._snapshots.work()
+        await self._snapshots.finish()
         await self._followed.close()
 
     def note_commit(self, sequence: int) -> None:

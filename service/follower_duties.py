@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 PURGE_PAUSE = 2.0
 """Pause after a purge, in lengths of the purge: however many deletions come, it takes a third of the time at most."""
 PURGE_RETRY_S = 10.0
-"""Pause after a purge that failed."""
+"""Pause after a purge that failed, or did not come to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class SnapshotDuty:
         # found to be wrong in this moment, it is not lent, and not worth a snapshot
         if not self._followed.whole:
             return False
-        if self.purge_wanted and time.monotonic() >= max(self._purge_from, self._purge_again_from):
+        if self._purge_due:
             return True
         if not self._followed.lend().index.snapshot_wanted:
             return False
@@ -90,14 +90,14 @@ class SnapshotDuty:
         Where anything was deleted, it is written out of the files; a snapshot is made only if that takes one. Where
         that has just failed, a snapshot is made all the same: a restart begins at it, whatever is left to be purged.
         """
-        began = time.monotonic()
-        purging = self.purge_wanted and began >= self._purge_again_from
+        began, purging = time.monotonic(), self._purge_due
         followed = self._followed
         if not followed.whole:  # found to be wrong since this was due
             return
         if not purging:
             self._tried_at = began
         lent = followed.lend()
+        reached = lent.index.watermark
         followed.passed = {followed.line.sequence: followed.line}  # it will stand here or at a later one
         try:
             # noted before as well: a process that ends in between leaves a snapshot that can be used
@@ -106,6 +106,8 @@ class SnapshotDuty:
             ended = time.monotonic()
             if purging:
                 self._purge_from = ended + PURGE_PAUSE * (ended - began)
+                if lent.index.purged_at < reached:  # it waits for processes that may be about to start
+                    self._purge_again_from = ended + PURGE_RETRY_S
             if sequence is not None and followed.is_lent(lent):
                 line = followed.passed[sequence]
                 await finished(self._store.stands, line)
@@ -118,6 +120,17 @@ class SnapshotDuty:
             if purging:
                 self._purge_again_from = time.monotonic() + PURGE_RETRY_S
             self._note(error)
+
+    async def finish(self) -> None:
+        """Purge, and make the last one, where that is wanted; nothing is put off any longer."""
+        self._purge_from = -math.inf
+        for _ in range(2):  # a purge that fails, or finds nothing in the files, makes no snapshot
+            if self._followed.whole and (self._purge_due or self._followed.lend().index.snapshot_wanted):
+                await self.work()
+
+    @property
+    def _purge_due(self) -> bool:
+        return self.purge_wanted and time.monotonic() >= max(self._purge_from, self._purge_again_from)
 
     def _note(self, error: Exception | None) -> None:
         problem = None if error is None else f"{type(error).__name__}: {error}"

@@ -68,15 +68,29 @@ def _claim(path: Path) -> OwnedFolder | None:
     return OwnedFolder(path, lock)
 
 
+def has_left_neighbours(own: Path) -> bool:
+    """Whether a numbered folder beside one's own holds anything though no process owns it.
+
+    Raises:
+        StorageError: One of them cannot be looked at.
+    """
+    for path in _neighbours(own):
+        try:
+            if any(entry.is_dir() for entry in path.iterdir()) and (owned := _claim(path)) is not None:
+                owned.release()
+                return True
+        except OSError as error:
+            raise StorageError(f"{path} cannot be looked at: {error.strerror}") from error
+    return False
+
+
 def clear_neighbours(own: Path) -> None:
     """Empty the numbered folders beside one's own that no process owns.
 
     Raises:
         StorageError: One of them cannot be emptied.
     """
-    for path in sorted(own.parent.iterdir()):
-        if path == own or not path.name.isdigit():
-            continue
+    for path in _neighbours(own):
         try:
             if (owned := _claim(path)) is None:
                 continue
@@ -89,6 +103,10 @@ def clear_neighbours(own: Path) -> None:
                 owned.release()
         except OSError as error:
             raise StorageError(f"{path}, which no process uses, cannot be emptied: {error.strerror}") from error
+
+
+def _neighbours(own: Path) -> list[Path]:
+    return sorted(path for path in own.parent.iterdir() if path != own and path.name.isdigit())
 
 
 def kept_snapshots(folder: Path, identity: Identity, number: int = KEPT_SNAPSHOTS) -> dict[Path, IndexSnapshot]:

@@ -281,7 +281,7 @@ def test_writers_do_not_wait_for_the_whole_of_a_purge(tmp_path: Path, monkeypatc
     index.close()
 
 
-def test_what_a_process_left_that_is_gone(opened: Open, tmp_path: Path) -> None:
+def test_what_a_process_left_that_is_gone(opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes had the same crop; one has ended, and nobody else would see to its files."""
     doomed = sighting(9)
     crops = [*(sighting(number) for number in range(9)), doomed]
@@ -290,11 +290,17 @@ def test_what_a_process_left_that_is_gone(opened: Open, tmp_path: Path) -> None:
     for index in (own, running, gone):
         index.apply(crops, [], 1)
         index.snapshot()
-    assert own.purge() is None  # at a start, when the others may be about to start too
+    assert own.purge() is None
+    assert own.purged_at == 1  # the others see to their own files
     gone.close()
     assert {path.parts[0] for path in files_with(tmp_path, traces_of_id(doomed.id))} == {"0", "1", "2"}
     own.apply([], [doomed.id], 2)
     own.purge()
+    assert {path.parts[0] for path in files_with(tmp_path, traces_of_id(doomed.id))} == {"1", "2"}
+    assert own.purged_at < own.deleted_at  # though it is in none of its own
+    monkeypatch.setattr(upkeep, "STARTING_S", 0.0)
+    own.purge()
+    assert own.purged_at == own.deleted_at
     assert {path.parts[0] for path in files_with(tmp_path, traces_of_id(doomed.id))} == {"1"}
     running.apply([], [doomed.id], 2)
     running.purge()

@@ -1,6 +1,7 @@
 """What was deleted leaves the index's files by itself, soon, and the follower knows when."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -102,6 +103,7 @@ async def test_what_cannot_be_purged_keeps_no_snapshot_from_being_made(
         assert follower.status().snapshot_problem is not None
         assert follower.clean_sequence < sequence
         follower._snapshots._tried_at = time.monotonic() + 60
+        follower._snapshots._purge_again_from = -math.inf  # at the end it is tried once more
         await enrol(database, 2)
         await level(follower, database)
     async with following(folder=tmp_path) as follower:  # it was stopped, and made a last one
@@ -123,6 +125,19 @@ async def test_a_process_that_ends_leaves_clean_files(
     assert files_with(tmp_path, traces_of_id(crops[0].id))
     await follower.close()
     assert files_with(tmp_path, traces_of_id(crops[0].id)) == set()
+
+
+async def test_a_process_that_ends_makes_its_snapshot_though_nothing_was_to_be_purged(
+    database: Database, enrol: Enrol, remove: Remove, following: Following, tmp_path: Path
+) -> None:
+    async with following(folder=tmp_path) as follower:
+        await until(lambda: follower.clean_sequence == follower.sequence and not follower._snapshots.due)
+        follower._snapshots._tried_at = follower._snapshots._purge_from = time.monotonic() + 60
+        crops = await enrol(database, 3)
+        sequence = await removed(database, remove, crops[0].id)
+        await level(follower, database)
+    async with following(folder=tmp_path) as again:
+        assert (again.status().rebuild, again.status().snapshot_sequence) == (None, sequence)
 
 
 async def test_what_was_deleted_while_it_was_away_leaves_the_files_at_the_start(
@@ -151,6 +166,36 @@ async def test_what_an_index_that_was_given_up_left_in_its_folder_goes_too(
         assert files_with(tmp_path, traces_of_id(crops[0].id)) == set()
 
 
+async def test_what_another_process_has_left_is_waited_for_and_removed(
+    database: Database, enrol: Enrol, remove: Remove, following: Following, tmp_path: Path
+) -> None:
+    purges: list[int] = []
+
+    class Counted(SegmentedIndex):
+        def purge(self) -> int | None:
+            purges.append(self.watermark)
+            return super().purge()
+
+    async with following(folder=tmp_path) as first, following(folder=tmp_path) as second:
+        crops = await enrol(database, 20)
+        await recorded(first, database)
+        await recorded(second, database)
+    traces = traces_of_id(crops[0].id)
+    async with following(folder=tmp_path, kind=Counted) as follower:
+        sequence = await removed(database, remove, crops[0].id)
+        await level(follower, database)
+        follower._snapshots._purge_again_from = -math.inf
+        await until(lambda: not files_with(tmp_path / "0", traces))
+        await asyncio.sleep(0.2)
+        assert len(purges) <= 2
+        assert files_with(tmp_path / "1", traces)
+        assert follower.clean_sequence < sequence
+        follower.index._upkeep._begun_at = -math.inf  # type: ignore[attr-defined]
+        follower._snapshots._purge_again_from = -math.inf
+        await until(lambda: follower.clean_sequence >= sequence)
+        assert files_with(tmp_path, traces) == set()
+
+
 async def test_purges_take_a_share_of_the_time_however_many_deletions_come(
     database: Database, enrol: Enrol, remove: Remove, following: Following
 ) -> None:
@@ -167,6 +212,7 @@ async def test_purges_take_a_share_of_the_time_however_many_deletions_come(
     async with following(kind=Slow) as follower:
         crops = await enrol(database, 60)
         await until(lambda: len(spans) > 0)
+        follower._snapshots._tried_at = -math.inf  # a snapshot being due is no reason to purge before it is time to
         began, spans[:] = time.monotonic(), []
         for crop in crops:
             await removed(database, remove, crop.id)
