@@ -19,6 +19,7 @@ from service.errors import (
     UnsupportedImageError,
 )
 from service.forms import MULTIPART_FORM
+from service.json_bodies import JsonBody
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.watches import changing, making, service
@@ -59,7 +60,7 @@ _CHANGE = problems(
     status_code=status.HTTP_201_CREATED,
     responses=_CHANGE,
 )
-async def post_watch(runtime: CurrentRuntime, caller: Searcher, new: NewWatch) -> NewWatchView:
+async def post_watch(runtime: CurrentRuntime, caller: Searcher, new: JsonBody[NewWatch]) -> NewWatchView:
     """Search, from now on, among all crops that come: each that meets the conditions and scores high enough is a hit.
 
     Hits are listed, and told to the webhook if there is one, signed with the secret that this answer shows once. The
@@ -113,7 +114,9 @@ async def get_watch(runtime: CurrentRuntime, caller: Searcher, watch_id: WatchId
 
 
 @router.patch("/{watch_id}", operation_id="update_watch", summary="Change a watch", responses=_CHANGE)
-async def patch_watch(runtime: CurrentRuntime, caller: Searcher, watch_id: WatchId, patch: WatchPatch) -> WatchView:
+async def patch_watch(
+    runtime: CurrentRuntime, caller: Searcher, watch_id: WatchId, patch: JsonBody[WatchPatch]
+) -> WatchView:
     """A merge patch (RFC 7396): what is absent stays, what is null is cleared; attributes are merged one by one.
 
     What changes holds for crops that come from then on. The key of whoever changes a watch answers for it. A watch

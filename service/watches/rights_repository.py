@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from service.database.engine import Session
 from service.database.tables import TEXT, ApiKey
@@ -37,7 +37,7 @@ class RightsRepository:
         valid = (
             ApiKey.revoked_at.is_(None),
             or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
-            ApiKey.scopes.overlap(array(["search", "admin"], type_=TEXT)),
+            ApiKey.scopes.overlap(literal(["search", "admin"], ARRAY(TEXT))),
         )
         rows = await self._session.execute(
             select(heirs.c.origin, ApiKey.collections).join(ApiKey, ApiKey.id == heirs.c.id).where(*valid)
