@@ -20,6 +20,7 @@ from service.judgements.endpoints import router as judgements_router
 from service.keys.authentication import AuthenticationMiddleware
 from service.keys.endpoints import router as keys_router
 from service.lifespan import running
+from service.methods import DeclaredMethodsMiddleware
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
 from service.model_info.endpoints import router as model_router
 from service.openapi import install_openapi
@@ -56,6 +57,26 @@ _TAGS = [
     {"name": "audit", "description": "Who searched, looked at and deleted what, when and why."},
     {"name": "operation", "description": "Is the service alive and ready, what does it hold, with which model."},
 ]
+_ROUTERS = (
+    gallery_router,
+    deletion_router,
+    jobs_router,
+    search_router,
+    collections_router,
+    calibration_router,
+    cameras_router,
+    tracks_router,
+    vehicles_router,
+    judgements_router,
+    timeline_router,
+    watches_router,
+    keys_router,
+    audit_router,
+    stats_router,
+    model_router,
+    ops_router,
+    console_router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -89,29 +110,11 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(AuthenticationMiddleware, required=settings.asks_for_keys),
             Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
             Middleware(WholeMultipartMiddleware),
+            Middleware(DeclaredMethodsMiddleware, _ROUTERS),
         ],
     )
     install_problem_handlers(app)
-    for router in (
-        gallery_router,
-        deletion_router,
-        jobs_router,
-        search_router,
-        collections_router,
-        calibration_router,
-        cameras_router,
-        tracks_router,
-        vehicles_router,
-        judgements_router,
-        timeline_router,
-        watches_router,
-        keys_router,
-        audit_router,
-        stats_router,
-        model_router,
-        ops_router,
-        console_router,
-    ):
+    for router in _ROUTERS:
         app.include_router(router)
     install_openapi(app)
     return app

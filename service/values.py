@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic.config import JsonDict
 
 from index.contract import Scalar
 from service.errors import MalformedRequestError
@@ -25,6 +26,10 @@ MAX_ATTRIBUTE_TEXT = 512
 _LARGEST_EXACT_INTEGER = 2**53
 _LARGEST_COORDINATE = 1_000_000
 _BBOX_LENGTH = 4
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+_BUT_LINES = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+JSON_TEXT: JsonDict = {"contentMediaType": "application/json"}
+"""For the API description, a field of a form or query that holds JSON as text."""
 # The hours and offsets of RFC 3339 and no others: what Python takes beyond them (24:00:00, +01:60) differs by version.
 _HOUR = "(?:[01][0-9]|2[0-3])"
 _TIME = re.compile(
@@ -153,20 +158,64 @@ def _check_scalar(value: Any) -> None:  # noqa: ANN401
             raise ValueError("must be flat: text, numbers, true, false or null")
 
 
-Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(plain_text), AfterValidator(_indexable)]
+PLAIN_TEXT: JsonDict = {"pattern": f"^[^{_CONTROL}]*[^{_CONTROL}\\s][^{_CONTROL}]*$"}
+"""For the API description, what `plain_text` takes; a lone surrogate is in no JSON that keeps to its RFC."""
+
+Name = Annotated[
+    str,
+    Field(min_length=1, max_length=256, json_schema_extra=PLAIN_TEXT),
+    AfterValidator(plain_text),
+    AfterValidator(_indexable),
+]
 """A camera, session, track, vehicle, external id or collection."""
 
-CollectionName = Annotated[Name, AfterValidator(_without_slash)]
+CollectionName = Annotated[
+    Name,
+    Field(json_schema_extra={"pattern": f"^[^{_CONTROL}/]*[^{_CONTROL}/\\s][^{_CONTROL}/]*$"}),
+    AfterValidator(_without_slash),
+]
 """What a collection may be called."""
 
-Notes = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_storable)]
+Notes = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=4000,
+        json_schema_extra={"pattern": f"^[^{_BUT_LINES}]*[^{_BUT_LINES}\\s][^{_BUT_LINES}]*$"},
+    ),
+    AfterValidator(_storable),
+]
 """What people write down: several lines, tabs."""
 
 Time = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 """An aware time, in UTC."""
 
-Attributes = Annotated[dict[str, Scalar], BeforeValidator(check_attributes)]
+_ATTRIBUTES: JsonDict = {
+    "type": "object",
+    "maxProperties": MAX_ATTRIBUTES,
+    "propertyNames": {"maxLength": MAX_ATTRIBUTE_KEY, **PLAIN_TEXT},
+    "additionalProperties": {
+        "anyOf": [
+            {
+                "type": "string",
+                "maxLength": MAX_ATTRIBUTE_TEXT,
+                "pattern": f"^([^{_CONTROL}]*[^{_CONTROL}\\s][^{_CONTROL}]*)?$",
+            },
+            {"type": "integer", "minimum": -_LARGEST_EXACT_INTEGER, "maximum": _LARGEST_EXACT_INTEGER},
+            {"type": "number"},
+            {"type": "boolean"},
+            {"type": "null"},
+        ]
+    },
+}
+Attributes = Annotated[dict[str, Scalar], BeforeValidator(check_attributes), WithJsonSchema(_ATTRIBUTES)]
 """Flat JSON attributes."""
 
-BoundingBox = Annotated[list[float], BeforeValidator(check_bbox)]
+_BBOX: JsonDict = {
+    "type": "array",
+    "items": {"type": "number", "minimum": -_LARGEST_COORDINATE, "maximum": _LARGEST_COORDINATE},
+    "minItems": _BBOX_LENGTH,
+    "maxItems": _BBOX_LENGTH,
+}
+BoundingBox = Annotated[list[float], BeforeValidator(check_bbox), WithJsonSchema(_BBOX)]
 """[x, y, width, height]."""

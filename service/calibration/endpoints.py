@@ -16,6 +16,7 @@ from service.errors import (
     NotFoundError,
     UnavailableError,
 )
+from service.json_bodies import JsonBody
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.values import Name
@@ -33,7 +34,7 @@ CollectionPath = Annotated[Name, Path(description="The collection's name.", exam
     responses=problems(MalformedRequestError, NotFoundError, ModelMismatchError, InvalidValueError, UnavailableError),
 )
 async def create_calibration(
-    runtime: CurrentRuntime, caller: Admin, name: CollectionPath, request: CalibrationRequest
+    runtime: CurrentRuntime, caller: Admin, name: CollectionPath, request: JsonBody[CalibrationRequest]
 ) -> CalibrationView:
     """Learn from labelled pairs which scores of a collection are a match, and how probable a hit is.
 

@@ -15,6 +15,7 @@ from service.errors import (
     NotFoundError,
     UnavailableError,
 )
+from service.json_bodies import JsonBody
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.values import Name
@@ -33,7 +34,7 @@ CameraId = Annotated[Name, Path(description="The camera's id; may hold slashes."
     status_code=status.HTTP_201_CREATED,
     responses=problems(MalformedRequestError, ConflictError, ModelMismatchError, InvalidValueError, UnavailableError),
 )
-async def post_camera(runtime: CurrentRuntime, caller: Enroller, new: NewCamera) -> CameraView:
+async def post_camera(runtime: CurrentRuntime, caller: Enroller, new: JsonBody[NewCamera]) -> CameraView:
     """Make a camera before its first crop, to say what it is called and where it stands.
 
     One that nothing is said of need not be announced: it appears at its first crop.
@@ -77,7 +78,7 @@ async def patch_camera(
     caller: Enroller,
     camera_id: CameraId,
     query: Annotated[InCollection, Query()],
-    patch: CameraPatch,
+    patch: JsonBody[CameraPatch],
 ) -> CameraView:
     """A merge patch (RFC 7396): what is absent stays, what is null is cleared. The id stays, as crops carry it."""
     return CameraView.model_validate(await change_camera(runtime, caller, query.collection, camera_id, patch))

@@ -23,6 +23,7 @@ from service.collections.service import (
 from service.errors import ConflictError, InvalidValueError, MalformedRequestError, NotFoundError, UnavailableError
 from service.jobs.accepted import DELETION_JOB, accepted
 from service.jobs.schemas import JobView
+from service.json_bodies import JsonBody
 from service.openapi import problems
 from service.runtime import CurrentRuntime, Runtime
 from service.values import Name
@@ -39,7 +40,7 @@ CollectionPath = Annotated[Name, Path(description="The collection's name.", exam
     status_code=status.HTTP_201_CREATED,
     responses=problems(MalformedRequestError, ConflictError, InvalidValueError, UnavailableError),
 )
-async def post_collection(runtime: CurrentRuntime, caller: Admin, new: NewCollection) -> CollectionView:
+async def post_collection(runtime: CurrentRuntime, caller: Admin, new: JsonBody[NewCollection]) -> CollectionView:
     """Make a collection of the loaded model before its first crop, to say what it keeps and refuses.
 
     One that nothing is said of need not be made: it appears at its first enrolment.
@@ -79,7 +80,7 @@ async def get_collection(runtime: CurrentRuntime, caller: Reader, name: Collecti
     responses=problems(MalformedRequestError, NotFoundError, InvalidValueError, UnavailableError),
 )
 async def patch_collection(
-    runtime: CurrentRuntime, caller: Admin, name: CollectionPath, patch: CollectionPatch
+    runtime: CurrentRuntime, caller: Admin, name: CollectionPath, patch: JsonBody[CollectionPatch]
 ) -> CollectionView:
     """A merge patch (RFC 7396): what is absent stays, what is null is cleared; the quality floor is merged as well.
 

@@ -9,6 +9,7 @@ from service.errors import InvalidValueError, MalformedRequestError, NotFoundErr
 from service.gallery.endpoints import CropId
 from service.jobs.accepted import DELETION_JOB, accepted
 from service.jobs.schemas import JobView
+from service.json_bodies import JsonBody
 from service.openapi import problems
 from service.runtime import CurrentRuntime, Runtime
 
@@ -25,7 +26,11 @@ router = APIRouter(prefix="/gallery", tags=["gallery"])
     | {200: {"model": DeletionAnswer, "description": "They are in no file any longer, or were only counted."}},
 )
 async def post_deletion(
-    runtime: CurrentRuntime, caller: Deleter, wanted: DeletionRequest, response: Response, prefer: Preference = None
+    runtime: CurrentRuntime,
+    caller: Deleter,
+    wanted: JsonBody[DeletionRequest],
+    response: Response,
+    prefer: Preference = None,
 ) -> DeletionAnswer | JobView:
     """Delete every crop that meets all conditions, or count them with `dry_run`.
 

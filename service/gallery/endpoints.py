@@ -27,6 +27,7 @@ from service.gallery.filter_repository import RowConditions
 from service.gallery.form_fields import fields_of
 from service.gallery.schemas import CropPage, CropPatch, CropView, EnrolmentAnswer, EnrolmentForm
 from service.gallery.service import crop_by_id, crop_jpeg, crop_to_show, page_of_crops
+from service.json_bodies import JsonBody
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.selection import Selection
@@ -131,7 +132,9 @@ async def get_crop(runtime: CurrentRuntime, caller: Reader, crop_id: CropId) -> 
         UnavailableError,
     ),
 )
-async def patch_crop(runtime: CurrentRuntime, caller: Enroller, crop_id: CropId, patch: CropPatch) -> CropView:
+async def patch_crop(
+    runtime: CurrentRuntime, caller: Enroller, crop_id: CropId, patch: JsonBody[CropPatch]
+) -> CropView:
     """A merge patch (RFC 7396): what is absent stays, what is null is cleared; attributes are merged one by one.
 
     The camera, the picture and the collection stay: a crop seen elsewhere is another crop. A vehicle id that a person

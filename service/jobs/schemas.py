@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from service.jobs.records import Kind, State
+from service.json_bodies import JsonBody
 from service.values import Name
 
 JOB_EXAMPLE: JsonDict = {
@@ -108,5 +109,7 @@ class ReembedRequest(BaseModel):
     )
 
 
-JobRequest = Annotated[RebuildRequest | RemoveImagesRequest | ReembedRequest, Field(discriminator="kind")]
+JobRequest = Annotated[
+    JsonBody[RebuildRequest] | JsonBody[RemoveImagesRequest] | JsonBody[ReembedRequest], Field(discriminator="kind")
+]
 """The body of POST /jobs."""

@@ -15,6 +15,7 @@ from service.errors import (
     NotFoundError,
     UnavailableError,
 )
+from service.json_bodies import JsonBody
 from service.judgements import service
 from service.judgements.schemas import JudgementPage, JudgementQuery, JudgementView, NewJudgement
 from service.openapi import problems
@@ -36,7 +37,7 @@ JudgementId = Annotated[
         MalformedRequestError, NotFoundError, ConflictError, ModelMismatchError, InvalidValueError, UnavailableError
     ),
 )
-async def post_judgement(runtime: CurrentRuntime, caller: Searcher, new: NewJudgement) -> JudgementView:
+async def post_judgement(runtime: CurrentRuntime, caller: Searcher, new: JsonBody[NewJudgement]) -> JudgementView:
     """Confirm or reject a hit. Searches by the same crop leave out what was rejected; calibration learns from it.
 
     With vehicle_id a yes confirms the vehicle, which is made where there is none, and a no keeps the crop out of

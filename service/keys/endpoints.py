@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, status
 
 from service.access import Admin, AnyCaller
 from service.errors import ConflictError, InvalidValueError, MalformedRequestError, NotFoundError, UnavailableError
+from service.json_bodies import JsonBody
 from service.keys.schemas import KeyPage, KeyPatch, KeyQuery, KeyView, NewKey, NewKeyView, Rotation, SelfView
 from service.keys.service import change_key, create_key, key_by_id, page_of_keys, revoke_key, rotate_key
 from service.keys.views import key_view, new_key_view
@@ -25,7 +26,7 @@ KeyId = Annotated[UUID, Path(description="The key's id.", examples=["019ab3c4-9e
     status_code=status.HTTP_201_CREATED,
     responses=problems(MalformedRequestError, InvalidValueError, UnavailableError),
 )
-async def post_key(runtime: CurrentRuntime, caller: Admin, new: NewKey) -> NewKeyView:
+async def post_key(runtime: CurrentRuntime, caller: Admin, new: JsonBody[NewKey]) -> NewKeyView:
     """Make a key. Its text is in this answer and nowhere else: what is stored is its digest.
 
     Keys are managed with an admin's key that is bound to no collection.
@@ -70,7 +71,7 @@ async def get_key(runtime: CurrentRuntime, caller: Admin, key_id: KeyId) -> KeyV
     summary="Change a key",
     responses=problems(MalformedRequestError, NotFoundError, ConflictError, InvalidValueError, UnavailableError),
 )
-async def patch_key(runtime: CurrentRuntime, caller: Admin, key_id: KeyId, patch: KeyPatch) -> KeyView:
+async def patch_key(runtime: CurrentRuntime, caller: Admin, key_id: KeyId, patch: JsonBody[KeyPatch]) -> KeyView:
     """A merge patch (RFC 7396): what is absent stays, what is null is cleared. Every process knows after 5 seconds."""
     record = await change_key(runtime.database, caller, key_id, patch)
     runtime.keys.forget(record.prefix)
@@ -84,7 +85,9 @@ async def patch_key(runtime: CurrentRuntime, caller: Admin, key_id: KeyId, patch
     status_code=status.HTTP_201_CREATED,
     responses=problems(MalformedRequestError, NotFoundError, ConflictError, InvalidValueError, UnavailableError),
 )
-async def post_rotation(runtime: CurrentRuntime, caller: Admin, key_id: KeyId, wanted: Rotation) -> NewKeyView:
+async def post_rotation(
+    runtime: CurrentRuntime, caller: Admin, key_id: KeyId, wanted: JsonBody[Rotation]
+) -> NewKeyView:
     """Make a key that may do the same. The old one stays valid for `overlap_s`, so that nobody is shut out meanwhile.
 
     Its last_used_at tells whether anybody still uses it.

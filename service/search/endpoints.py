@@ -18,6 +18,7 @@ from service.errors import (
     UnsupportedImageError,
 )
 from service.forms import MULTIPART_FORM
+from service.json_bodies import JsonBody
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.search import service
@@ -67,7 +68,7 @@ async def search_by_image(
     responses=_OF_STORED,
 )
 async def search_by_crop(
-    request: Request, runtime: CurrentRuntime, caller: Searcher, search: CropSearch
+    request: Request, runtime: CurrentRuntime, caller: Searcher, search: JsonBody[CropSearch]
 ) -> SearchAnswer:
     """Find where else the vehicle of enrolled crops was seen, and say which crops are not this one.
 
@@ -86,7 +87,7 @@ async def search_by_crop(
     responses=_OF_STORED,
 )
 async def search_by_embedding(
-    request: Request, runtime: CurrentRuntime, caller: Searcher, search: EmbeddingSearch
+    request: Request, runtime: CurrentRuntime, caller: Searcher, search: JsonBody[EmbeddingSearch]
 ) -> SearchAnswer:
     """Find where else a vehicle was seen, by an embedding that the caller made with the same model.
 

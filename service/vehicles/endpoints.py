@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response, status
 
 from service.access import Deleter, Enroller, Reader
 from service.errors import ConflictError, InvalidValueError, MalformedRequestError, NotFoundError, UnavailableError
+from service.json_bodies import JsonBody
 from service.openapi import problems
 from service.runtime import CurrentRuntime
 from service.values import Name
@@ -48,7 +49,7 @@ _CONFLICTING = problems(MalformedRequestError, NotFoundError, ConflictError, Inv
     responses=_CONFLICTING | {200: {"model": VehicleChangeView, "description": "There was such a vehicle already."}},
 )
 async def post_vehicle(
-    runtime: CurrentRuntime, caller: Enroller, new: NewVehicle, response: Response
+    runtime: CurrentRuntime, caller: Enroller, new: JsonBody[NewVehicle], response: Response
 ) -> VehicleChangeView:
     """Say that crops show one vehicle: they carry its id from now on, and searches by vehicle follow.
 
@@ -82,7 +83,7 @@ async def list_vehicles(
     summary="Make one vehicle of several",
     responses=_CHANGE,
 )
-async def post_merge(runtime: CurrentRuntime, caller: Enroller, merge: VehicleMerge) -> MergeView:
+async def post_merge(runtime: CurrentRuntime, caller: Enroller, merge: JsonBody[VehicleMerge]) -> MergeView:
     """Give the crops of vehicles to another, which they really show, and forget the others.
 
     Crops that were confirmed are, those that were only enrolled as one of them still are only that. What people said of
@@ -126,7 +127,7 @@ async def list_sightings(
     responses=_CHANGE,
 )
 async def post_removal(
-    runtime: CurrentRuntime, caller: Enroller, vehicle_id: VehiclePath, where: Address, crops: VehicleCrops
+    runtime: CurrentRuntime, caller: Enroller, vehicle_id: VehiclePath, where: Address, crops: JsonBody[VehicleCrops]
 ) -> VehicleChangeView:
     """Say that crops do not show a vehicle: they lose its id, whether it was confirmed or they were enrolled as it.
 
@@ -144,7 +145,7 @@ async def post_removal(
     responses=_CONFLICTING,
 )
 async def post_crops(
-    runtime: CurrentRuntime, caller: Enroller, vehicle_id: VehiclePath, where: Address, crops: VehicleCrops
+    runtime: CurrentRuntime, caller: Enroller, vehicle_id: VehiclePath, where: Address, crops: JsonBody[VehicleCrops]
 ) -> VehicleChangeView:
     """Say that further crops show a vehicle that there is. The same request again changes nothing."""
     wanted = vehicle_named(vehicle_id, where.id)
@@ -160,7 +161,7 @@ async def post_crops(
     responses=_CONFLICTING,
 )
 async def post_split(
-    runtime: CurrentRuntime, caller: Enroller, vehicle_id: VehiclePath, where: Address, split: VehicleSplit
+    runtime: CurrentRuntime, caller: Enroller, vehicle_id: VehiclePath, where: Address, split: JsonBody[VehicleSplit]
 ) -> VehicleChangeView:
     """Say that some of the crops confirmed to be a vehicle show another one; the answer is that other one."""
     wanted = vehicle_named(vehicle_id, where.id)
@@ -191,7 +192,7 @@ async def get_vehicle(
     responses=_CHANGE,
 )
 async def patch_vehicle(
-    runtime: CurrentRuntime, caller: Enroller, vehicle_id: VehiclePath, where: Address, patch: VehiclePatch
+    runtime: CurrentRuntime, caller: Enroller, vehicle_id: VehiclePath, where: Address, patch: JsonBody[VehiclePatch]
 ) -> VehicleView:
     """A merge patch (RFC 7396): what is absent stays, what is null is cleared; attributes are merged one by one.
 
