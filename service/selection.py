@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from index.contract import Filter, Scalar, Track
 from service.gallery.schemas import DEFAULT_COLLECTION
 from service.problems import invalid_field, validation_entry
-from service.values import Attributes, Name, Time, check_attributes, read_json
+from service.values import JSON_TEXT, Attributes, Name, Time, check_attributes, read_json
 
 MOST_NAMES = 1000
 _TRACKS_EXAMPLE = '[{"camera_id": "gate-north", "session_id": "2026-11-23", "track_id": "17"}]'
@@ -79,10 +79,16 @@ class Selection(_Conditions):
         [], max_length=MOST_NAMES, description="Cameras not allowed; repeat the field."
     )
     tracks: str | None = Field(
-        None, description="JSON list of tracks allowed, as text. Absent: any.", examples=[_TRACKS_EXAMPLE]
+        None,
+        description="JSON list of tracks allowed, as text. Absent: any.",
+        examples=[_TRACKS_EXAMPLE],
+        json_schema_extra=JSON_TEXT,
     )
     exclude_tracks: str | None = Field(
-        None, description="JSON list of tracks not allowed, as text.", examples=[_TRACKS_EXAMPLE]
+        None,
+        description="JSON list of tracks not allowed, as text.",
+        examples=[_TRACKS_EXAMPLE],
+        json_schema_extra=JSON_TEXT,
     )
     vehicle_ids: list[Name] = Field(
         [], max_length=MOST_NAMES, description="Vehicle ids allowed; repeat the field. Absent: any."
@@ -94,6 +100,7 @@ class Selection(_Conditions):
         None,
         description="JSON object as text; each key must be present with an equal value.",
         examples=['{"colour": "red"}'],
+        json_schema_extra=JSON_TEXT,
     )
 
     def where(self) -> Filter:

@@ -204,6 +204,7 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
 
     # This brings the model's libraries, which take seconds: what can be refused without them has been.
     from service.app import create_app
+    from service.http_protocol import MAX_HEAD_BYTES, ProblemProtocol
 
     class Server(uvicorn.Server):
         def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
@@ -211,7 +212,15 @@ async def _serve(settings: "Settings", listener: socket.socket) -> None:
 
     app = create_app(settings)
     # Logging is set up above, and the access log is the service's own, with request ids.
-    config = uvicorn.Config(app, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=_GRACE_S)
+    config = uvicorn.Config(
+        app,
+        http=ProblemProtocol,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
     server = Server(config)
     task = asyncio.current_task()
 

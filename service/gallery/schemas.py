@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic.config import JsonDict
 
 from index.contract import Scalar
-from service.values import Attributes, BoundingBox, CollectionName, Name, Time
+from service.values import JSON_TEXT, Attributes, BoundingBox, CollectionName, Name, Time
 
 MAX_IMAGES = 64
 DEFAULT_COLLECTION = "default"
@@ -116,6 +116,7 @@ class EnrolmentForm(BaseModel):
         None,
         description="JSON list aligned with the images, an object (or null) for each, with any of the fields below.",
         examples=['[{"camera_id": "gate-north", "track_id": "17"}, {"camera_id": "gate-south"}]'],
+        json_schema_extra=JSON_TEXT,
     )
     collection: CollectionName = Field(
         DEFAULT_COLLECTION, description="The collection to enroll in; appears at its first enrolment."
@@ -133,12 +134,16 @@ class EnrolmentForm(BaseModel):
         "with another image a conflict.",
     )
     attributes: str | None = Field(
-        None, description="Flat JSON object as text.", examples=['{"colour": "red", "axles": 2}']
+        None,
+        description="Flat JSON object as text.",
+        examples=['{"colour": "red", "axles": 2}'],
+        json_schema_extra=JSON_TEXT,
     )
     bbox: str | None = Field(
         None,
         description="JSON list [x, y, width, height] as text, pixels of the full frame.",
         examples=["[812, 340, 220, 160]"],
+        json_schema_extra=JSON_TEXT,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic.config import JsonDict
 from index.contract import UNIT_TOLERANCE
 from index.rerank.grouping import GroupBy
 from service.selection import Selection, SelectionBody
-from service.values import Name, plain_text
+from service.values import PLAIN_TEXT, Name, plain_text
 
 MAX_QUERY_CROPS = 16
 MAX_REJECTED_CROPS = 256
@@ -48,9 +48,10 @@ class SearchFields(BaseModel):
     min_sequence: int | None = Field(
         None, ge=0, le=_LARGEST_SEQUENCE, description="Search only when the index has this change; see enroll_crops."
     )
-    purpose: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(plain_text)] | None = Field(
-        None, description="Why this search is made; kept in the audit log.", examples=["case 2026-118"]
-    )
+    purpose: (
+        Annotated[str, Field(min_length=1, max_length=1000, json_schema_extra=PLAIN_TEXT), AfterValidator(plain_text)]
+        | None
+    ) = Field(None, description="Why this search is made; kept in the audit log.", examples=["case 2026-118"])
 
 
 class _SeenByCamera(BaseModel):

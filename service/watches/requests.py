@@ -12,7 +12,7 @@ from index.contract import Filter
 from service.cursors import MAX_CURSOR
 from service.search.requests import MAX_QUERY_CROPS
 from service.selection import MOST_NAMES, Selection, SelectionBody, TrackKey
-from service.values import Attributes, Name, Time, plain_text
+from service.values import PLAIN_TEXT, Attributes, Name, Time, plain_text
 from service.watches.addresses import LONGEST_URL
 from service.watches.records import DeliveryState, Threshold
 
@@ -58,9 +58,10 @@ class _Watching(BaseModel):
     )
     expires_at: Time | None = Field(None, description="When it ends; absent: when it is deleted.")
     paused: bool = Field(default=False, description="Whether it is to look at nothing yet.")
-    purpose: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(plain_text)] | None = Field(
-        None, description="Why; kept in the audit log, also with every hit.", examples=["case 2026-118"]
-    )
+    purpose: (
+        Annotated[str, Field(min_length=1, max_length=1000, json_schema_extra=PLAIN_TEXT), AfterValidator(plain_text)]
+        | None
+    ) = Field(None, description="Why; kept in the audit log, also with every hit.", examples=["case 2026-118"])
 
     @model_validator(mode="after")
     def _say_the_threshold_once(self) -> Self:
