@@ -200,7 +200,7 @@ async def post_test(runtime: CurrentRuntime, caller: Searcher, watch_id: WatchId
     responses=problems(MalformedRequestError, NotFoundError, InvalidValueError, UnavailableError),
 )
 async def post_secret(
-    runtime: CurrentRuntime, caller: Searcher, watch_id: WatchId, rotation: SecretRotation
+    runtime: CurrentRuntime, caller: Searcher, watch_id: WatchId, rotation: JsonBody[SecretRotation]
 ) -> WebhookSecret:
     """Make a new secret, shown this once. For a while messages carry two signatures, one by the old secret."""
     secret, until = await service.rotate_secret(runtime, caller, watch_id, rotation.overlap_s)
