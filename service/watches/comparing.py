@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.contract import Filter, Sighting, SightingColumns
-from index.ranking import exact_scores
+from index.products import inner_products
+from index.ranking import exact_scores, rounding_bound
 from index.recheck import allows
 from service.database.vectors import decode
 from service.errors import InvalidValueError
@@ -19,8 +20,6 @@ from service.watches.requests import read_conditions
 from service.watches.thresholds import Thresholds
 
 _CROPS_AT_ONCE: Final = 256
-_MARGIN: Final = 1e-4
-"""By which a product in single precision may be below the score that it stands for."""
 
 
 class WatchedQuery(NamedTuple):
@@ -122,7 +121,7 @@ def compare(crops: SightingColumns, standing: Standing, calibrated: Thresholds |
     hits: list[Hit] = []
     for start in range(0, len(crops), _CROPS_AT_ONCE):
         some = crops.embeddings[start : start + _CROPS_AT_ONCE]
-        near = some @ standing.vectors.T >= lowest - _MARGIN
+        near = inner_products(some, standing.vectors) >= lowest - rounding_bound(some.shape[1])
         for place in np.flatnonzero(near.any(axis=1)):
             hits += _hits_of(crops[start + int(place)], np.flatnonzero(near[place]), standing, lowest)
     return hits
