@@ -34,7 +34,7 @@ async def calibrate(runtime: Runtime, caller: Caller, name: str, request: Calibr
     if not request.pairs and not request.from_vehicles:
         raise InvalidValueError("There is nothing to learn from: send pairs, or from_vehicles.")
     async with runtime.database.reading() as session:
-        collection = await _collection_of_model(runtime, session, name)
+        collection = await CollectionRepository(session).named_of_model(name, runtime.embedder.model_id)
         pairs = await _labelled(session, collection, request)
     learnt = await asyncio.to_thread(_learn, pairs, Wish(request.false_match_rate, request.false_non_match_rate))
     async with runtime.database.transaction() as session:
@@ -58,9 +58,7 @@ async def calibration_of(runtime: Runtime, caller: Caller, name: str) -> Standin
     """
     caller.enter(name)
     async with runtime.database.reading() as session:
-        collection = await CollectionRepository(session).collection(name)
-        if collection is None:
-            raise no_collection(name)
+        collection = await CollectionRepository(session).named(name)
         standing = await CalibrationRepository(session).standing(collection)
     if standing.calibration is None:
         raise _not_calibrated(name)
@@ -76,19 +74,10 @@ async def remove_calibration(runtime: Runtime, caller: Caller, name: str) -> Non
     """
     caller.enter(name)
     async with runtime.database.transaction() as session:
-        collection = await CollectionRepository(session).collection(name)
-        if collection is None:
-            raise no_collection(name)
+        collection = await CollectionRepository(session).named(name)
         if not await CalibrationRepository(session).remove(collection.id):
             raise _not_calibrated(name)
         await AuditRepository(session).record(caller, "delete_calibration", name)
-
-
-async def _collection_of_model(runtime: Runtime, session: Session, name: str) -> Collection:
-    collection = await CollectionRepository(session).collection_of_model(name, runtime.embedder.model_id)
-    if collection is None:
-        raise no_collection(name)
-    return collection
 
 
 async def _labelled(session: Session, collection: Collection, request: CalibrationRequest) -> list[ScoredPair]:

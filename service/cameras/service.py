@@ -7,8 +7,7 @@ from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.cameras.repository import CameraRepository, CameraSummary
 from service.cameras.schemas import CameraPatch, NewCamera
-from service.collections.repository import CollectionRepository, no_collection
-from service.database.engine import Session
+from service.collections.repository import CollectionRepository
 from service.database.tables import Collection
 from service.errors import ConflictError, NotFoundError
 from service.problems import invalid_field
@@ -51,7 +50,7 @@ async def page_of_cameras(
     """
     caller.enter(collection)
     async with runtime.database.reading() as session:
-        found = await _collection(session, collection)
+        found = await CollectionRepository(session).named(collection)
         return await CameraRepository(session).page(found.id, limit=limit, cursor=cursor)
 
 
@@ -64,7 +63,9 @@ async def camera_by_id(runtime: Runtime, caller: Caller, collection: str, camera
     """
     caller.enter(collection)
     async with runtime.database.reading() as session:
-        return await _summary(CameraRepository(session), await _collection(session, collection), camera_id)
+        return await _summary(
+            CameraRepository(session), await CollectionRepository(session).named(collection), camera_id
+        )
 
 
 async def change_camera(
@@ -80,7 +81,7 @@ async def change_camera(
     caller.enter(collection)
     given = patch.model_dump(exclude_unset=True)
     async with runtime.database.transaction() as session:
-        owner, cameras = await _collection(session, collection), CameraRepository(session)
+        owner, cameras = await CollectionRepository(session).named(collection), CameraRepository(session)
         camera = await cameras.locked(owner.id, camera_id)
         if camera is None:
             raise _no_camera(camera_id)
@@ -96,13 +97,6 @@ def _require_whole_place(values: Mapping[str, Any]) -> None:
     if len(missing) == 1:
         (given,) = set(_PLACE) - set(missing)
         raise invalid_field(missing[0], f"must be given, or null, together with {given}")
-
-
-async def _collection(session: Session, name: str) -> Collection:
-    found = await CollectionRepository(session).collection(name)
-    if found is None:
-        raise no_collection(name)
-    return found
 
 
 async def _summary(cameras: CameraRepository, collection: Collection, camera_id: str) -> CameraSummary:

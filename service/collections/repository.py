@@ -4,7 +4,7 @@ from collections.abc import Collection as Group
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Row, Select, case, delete, exists, func, select, update
@@ -14,6 +14,8 @@ from uuid_utils.compat import uuid7
 
 from service.database.tables import Calibration, Camera, Collection, Crop
 from service.errors import ModelMismatchError, NotFoundError
+
+Found = TypeVar("Found")
 
 MODEL_SWITCH_LOCK = int.from_bytes(b"senet-md")
 """Key of the advisory lock that enrolments share, and that whoever changes what they rely on has alone: that the
@@ -51,6 +53,17 @@ def no_collection(name: str) -> NotFoundError:
     return NotFoundError(f"There is no collection {name!r}; a collection appears at its first enrolment.")
 
 
+def require_collection(found: Found | None, name: str) -> Found:
+    """What was found under a collection's name.
+
+    Raises:
+        NotFoundError: Nothing was: there is no such collection.
+    """
+    if found is None:
+        raise no_collection(name)
+    return found
+
+
 class CollectionRepository:
     """Reads and writes collections within one session; commits nothing itself."""
 
@@ -73,6 +86,23 @@ class CollectionRepository:
                 f"The collection {name!r} belongs to model {collection.model_id}, the one loaded is {model_id}."
             )
         return collection
+
+    async def named(self, name: str) -> Collection:
+        """The collection of that name.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        return require_collection(await self.collection(name), name)
+
+    async def named_of_model(self, name: str, model_id: str) -> Collection:
+        """The collection of that name.
+
+        Raises:
+            NotFoundError: There is none.
+            ModelMismatchError: It holds vectors of another model.
+        """
+        return require_collection(await self.collection_of_model(name, model_id), name)
 
     async def kept(self, name: str) -> Collection | None:
         """The collection of that name, which is not deleted before the end of the transaction; None: there is none."""

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository, CollectionSummary, no_collection
+from service.collections.repository import CollectionRepository, CollectionSummary, require_collection
 from service.collections.schemas import CollectionPatch, NewCollection, QualityFloor
 from service.deletion.service import begin_collection_deletion
 from service.errors import ConflictError
@@ -70,9 +70,7 @@ async def change_collection(runtime: Runtime, caller: Caller, name: str, patch: 
         if "keep_images" in given:
             # An enrolment that keeps its picture is there before this, or sees that none is kept.
             await collections.hold_enrolments()
-        found = await collections.locked(name)
-        if found is None:
-            raise no_collection(name)
+        found = require_collection(await collections.locked(name), name)
         settings = given
         if "quality_floor" in given:
             settings = given | {"quality_floor": _merged(found.quality_floor, given["quality_floor"])}
@@ -99,9 +97,7 @@ async def delete_collection(runtime: Runtime, caller: Caller, name: str) -> JobR
     async with runtime.database.transaction() as session:
         collections = CollectionRepository(session)
         await collections.hold_enrolments()
-        found = await collections.locked(name)
-        if found is None:
-            raise no_collection(name)
+        found = require_collection(await collections.locked(name), name)
         purpose = caller.purpose_for(name, required=found.require_purpose)
         if await collections.holds_crops(found.id):
             job = await begin_collection_deletion(session, caller, found)
@@ -114,10 +110,7 @@ async def delete_collection(runtime: Runtime, caller: Caller, name: str) -> JobR
 
 
 async def _summary(collections: CollectionRepository, name: str) -> CollectionSummary:
-    found = await collections.summary(name)
-    if found is None:
-        raise no_collection(name)
-    return found
+    return require_collection(await collections.summary(name), name)
 
 
 def _merged(floor: Mapping[str, Any], patch: Mapping[str, Any] | None) -> dict[str, Any]:

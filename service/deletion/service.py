@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.database.tables import Collection
 from service.deletion.erasing import remove_pictures, wait_until_in_no_file
@@ -58,7 +58,7 @@ async def delete_crop(runtime: Runtime, caller: Caller, crop_id: UUID, wait_s: f
         record = await GalleryRepository(session).get(crop_id)
         if record is None or not caller.sees(record.collection):
             raise _no_crop(crop_id)
-        purpose = _purpose(caller, await _collection(session, record.collection))
+        purpose = _purpose(caller, await CollectionRepository(session).named(record.collection))
         audit = AuditRepository(session)
         await audit.record(caller, "delete_crop", record.collection, purpose=purpose, crop_ids=[crop_id])
         deleted, sequence = await DeletionRepository(session).delete([crop_id])
@@ -94,7 +94,7 @@ async def delete_crops(
         )
     where = wanted.where()
     async with runtime.database.transaction() as session:
-        collection = await _collection(session, wanted.collection)
+        collection = await CollectionRepository(session).named(wanted.collection)
         deletion = DeletionRepository(session)
         if wanted.dry_run:
             count = await deletion.count(where, wanted.crop_ids)
@@ -161,13 +161,6 @@ async def _erase(runtime: Runtime, caller: Caller, deleted: _Deleted, wait_s: fl
         await DeletionRepository(session).note_ids(job.id, left)
     runtime.jobs.wake()
     return job
-
-
-async def _collection(session: Session, name: str) -> Collection:
-    found = await CollectionRepository(session).collection(name)
-    if found is None:
-        raise no_collection(name)
-    return found
 
 
 def _purpose(caller: Caller, collection: Collection) -> str | None:

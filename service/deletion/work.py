@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from service.collections.images import count_images, remove_images
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.deletion.erasing import delete_with_pictures, in_no_file
 from service.deletion.repository import DeletionRepository
 from service.jobs.handle import JobHandle
@@ -63,9 +63,7 @@ async def remove_collection_images(runtime: Runtime, job: JobHandle) -> Mapping[
     """
     name = job.job.collection or ""
     async with runtime.database.reading() as session:
-        collection = await CollectionRepository(session).collection(name)
-    if collection is None:
-        raise no_collection(name)
+        collection = await CollectionRepository(session).named(name)
     before = job.done
     await job.advance(before, before + await count_images(runtime.database, collection.id))
     await remove_images(runtime.database, runtime.store, collection.id, lambda more: job.advance(before + more))

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from index.contract import Filter
 from service.access import Caller
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.errors import NoImageError, NotFoundError
 from service.gallery.filter_repository import RowConditions
 from service.gallery.records import CropRecord
@@ -30,8 +30,7 @@ async def page_of_crops(
     caller.enter(where.collection)
     async with runtime.database.reading() as session:
         repository = GalleryRepository(session)
-        if await CollectionRepository(session).collection(where.collection) is None:
-            raise no_collection(where.collection)
+        await CollectionRepository(session).named(where.collection)
         return await repository.page(where, limit=limit, cursor=cursor, rows=rows)
 
 

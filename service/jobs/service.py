@@ -5,7 +5,7 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.errors import ConflictError, ForbiddenError, NotFoundError
 from service.jobs.records import JobRecord, NewJob
@@ -108,9 +108,7 @@ async def create_job(
 
 async def _require_collection(session: Session, caller: Caller, wanted: RemoveImagesRequest | ReembedRequest) -> None:
     caller.enter(wanted.collection)
-    collection = await CollectionRepository(session).collection(wanted.collection)
-    if collection is None:
-        raise no_collection(wanted.collection)
+    collection = await CollectionRepository(session).named(wanted.collection)
     if isinstance(wanted, RemoveImagesRequest) and collection.keep_images:
         raise ConflictError(
             f"The collection {wanted.collection!r} keeps pictures; turn keep_images off first, so that none are added "

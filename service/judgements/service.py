@@ -8,7 +8,7 @@ from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.calibration.pairs import LabelledPair
 from service.calibration.scoring import scored
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.database.tables import Judgement
 from service.errors import ConflictError, ForbiddenError, ModelMismatchError, NotFoundError
 from service.judgements.repository import JudgementRepository
@@ -60,9 +60,7 @@ async def page_of_judgements(
     """
     caller.enter(query.collection)
     async with runtime.database.reading() as session:
-        collection = await CollectionRepository(session).collection(query.collection)
-        if collection is None:
-            raise no_collection(query.collection)
+        collection = await CollectionRepository(session).named(query.collection)
         return await JudgementRepository(session).page(
             collection.id, crop_id=query.crop_id, same=query.same, limit=query.limit, cursor=query.cursor
         )

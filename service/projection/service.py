@@ -11,7 +11,7 @@ from contextlib import aclosing
 from uuid import UUID
 
 from model.projection import Projection, ProjectionFit
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.database.engine import Database, Session
 from service.database.tables import Collection
 from service.errors import InvalidValueError, ModelMismatchError
@@ -32,7 +32,7 @@ async def crops_left(database: Database, collection: str, projection: Projection
         NotFoundError: There is no such collection.
     """
     async with database.reading() as session:
-        found = await _collection(session, collection)
+        found = await CollectionRepository(session).named(collection)
         return await ProjectionRepository(session, found.id).without(projection.model_id)
 
 
@@ -43,7 +43,7 @@ async def crops_to_fit_on(database: Database, collection: str) -> int:
         NotFoundError: There is no such collection.
     """
     async with database.reading() as session:
-        found = await _collection(session, collection)
+        found = await CollectionRepository(session).named(collection)
         return await ProjectionRepository(session, found.id).count(found.model_id)
 
 
@@ -64,7 +64,7 @@ async def fit_on_collection(database: Database, collection: str, dimension: int,
     """
     fit: ProjectionFit | None = None
     async with database.reading() as session:
-        found = await _collection(session, collection)
+        found = await CollectionRepository(session).named(collection)
         batches = ProjectionRepository(session, found.id).vectors(found.model_id, BATCH)
         async with aclosing(batches):
             async for vectors in batches:
@@ -98,7 +98,7 @@ async def project_collection(database: Database, collection: str, projection: Pr
         UnavailableError: The database does not answer; what was committed stays.
     """
     async with database.reading() as session:
-        found = await _collection(session, collection)
+        found = await CollectionRepository(session).named(collection)
     if found.model_id == projection.model_id:
         return False
     _require_base(found, projection)
@@ -128,7 +128,7 @@ async def _project_batch(
 
 async def _finish(session: Session, name: str, projection: Projection, advance: Advance) -> None:
     """Make what is left, whatever its id, and name the new model. The first lock shuts out every enrolment."""
-    collection = await _collection(session, name)
+    collection = await CollectionRepository(session).named(name)
     repository = ProjectionRepository(session, collection.id)
     await CollectionRepository(session).hold_enrolments()
     await session.refresh(collection)
@@ -147,13 +147,6 @@ async def _finish(session: Session, name: str, projection: Projection, advance: 
         )
     await repository.switch(projection.model_id)
     await GalleryRepository(session).log_changes(collection.id, late, deleted=False)
-
-
-async def _collection(session: Session, name: str) -> Collection:
-    collection = await CollectionRepository(session).collection(name)
-    if collection is None:
-        raise no_collection(name)
-    return collection
 
 
 def _require_base(collection: Collection, projection: Projection) -> None:

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from service.collections.repository import CollectionRepository, no_collection
-from service.database.engine import Database, Session
-from service.database.tables import Collection
+from service.collections.repository import CollectionRepository
+from service.database.engine import Database
 from service.errors import InvalidValueError
 from service.reembedding.pictures import AT_ONCE, StoredPictures
 from service.reembedding.repository import ReembeddingRepository
@@ -79,7 +78,7 @@ class Reembedding:
 
     async def _collection_id(self, name: str) -> UUID:
         async with self.database.reading() as session:
-            return (await _collection(session, name)).id
+            return (await CollectionRepository(session).named(name)).id
 
     async def _embed_all(self, collection_id: UUID) -> None:
         after: UUID | None = None
@@ -122,7 +121,7 @@ class Reembedding:
         async with self.database.transaction() as session:
             repository = ReembeddingRepository(session)
             await CollectionRepository(session).hold_enrolments()
-            collection = await _collection(session, name)
+            collection = await CollectionRepository(session).named(name)
             if collection.model_id == self.model_id:
                 return True
             late = await repository.next_without(collection.id, self.model_id, LATE + 1)
@@ -146,12 +145,5 @@ async def crops_left(database: Database, name: str, model_id: str) -> int:
         NotFoundError: There is no such collection.
     """
     async with database.reading() as session:
-        collection = await _collection(session, name)
+        collection = await CollectionRepository(session).named(name)
         return await ReembeddingRepository(session).count_without(collection.id, model_id)
-
-
-async def _collection(session: Session, name: str) -> Collection:
-    collection = await CollectionRepository(session).collection(name)
-    if collection is None:
-        raise no_collection(name)
-    return collection

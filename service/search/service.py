@@ -11,7 +11,7 @@ from index.contract import UNIT_TOLERANCE, Filter
 from model.embedder import Embedder
 from service.access import Caller
 from service.calibration.repository import CalibrationRepository
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.disconnect import unless_gone
 from service.embedding import Lane
@@ -122,10 +122,7 @@ async def _enter(
 ) -> Entry:
     """Let a search in; refused where the caller may not use the collection, or not without saying why."""
     caller.enter(asked.collection)
-    repository = CollectionRepository(session)
-    collection = await repository.collection_of_model(asked.collection, runtime.embedder.model_id)
-    if collection is None:
-        raise no_collection(asked.collection)
+    collection = await CollectionRepository(session).named_of_model(asked.collection, runtime.embedder.model_id)
     purpose = caller.purpose_for(asked.collection, required=collection.require_purpose, given=asked.purpose)
     return Entry(collection, await CalibrationRepository(session).standing(collection), purpose)
 

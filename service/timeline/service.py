@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from service.access import Caller
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.runtime import Runtime
 from service.timeline.repository import TimelineRepository
 from service.timeline.schemas import TimelineQuery, TimelineView
@@ -23,8 +23,7 @@ async def timeline(runtime: Runtime, caller: Caller, query: TimelineQuery) -> Ti
     where = query.where()
     caller.enter(where.collection)
     async with runtime.database.reading() as session:
-        if await CollectionRepository(session).collection(where.collection) is None:
-            raise no_collection(where.collection)
+        await CollectionRepository(session).named(where.collection)
         times = TimelineRepository(session)
         without_time = await times.without_time(where)
         earliest, latest = await times.span(where)

@@ -1,7 +1,7 @@
 """Reading tracks."""
 
 from service.access import Caller
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.errors import NotFoundError
 from service.gallery.records import CropRecord
@@ -50,7 +50,5 @@ async def track_with_crops(
 
 
 async def _tracks(session: Session, name: str) -> TrackRepository:
-    collection = await CollectionRepository(session).collection(name)
-    if collection is None:
-        raise no_collection(name)
+    collection = await CollectionRepository(session).named(name)
     return TrackRepository(session, collection.id)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from service.access import Caller
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.database.tables import Camera, Collection
 from service.gallery.records import CropRecord
@@ -48,7 +48,7 @@ async def page_of_vehicles(
     """
     caller.enter(query.collection)
     async with runtime.database.reading() as session:
-        vehicles = VehicleSummaryRepository(session, (await _collection(session, query.collection)).id)
+        vehicles = VehicleSummaryRepository(session, (await CollectionRepository(session).named(query.collection)).id)
         return await vehicles.page(claimed=query.claimed, limit=query.limit, cursor=query.cursor)
 
 
@@ -63,7 +63,9 @@ async def vehicle_by_id(
     """
     caller.enter(collection)
     async with runtime.database.reading() as session:
-        return await _vehicle(session, await _collection(session, collection), vehicle_id, claimed=claimed)
+        return await _vehicle(
+            session, await CollectionRepository(session).named(collection), vehicle_id, claimed=claimed
+        )
 
 
 async def page_of_sightings(
@@ -78,7 +80,7 @@ async def page_of_sightings(
     """
     caller.enter(query.collection)
     async with runtime.database.reading() as session:
-        collection = await _collection(session, query.collection)
+        collection = await CollectionRepository(session).named(query.collection)
         await _vehicle(session, collection, vehicle_id, claimed=query.claimed)
         sightings = SightingRepository(session, collection.id)
         stops, cursor = await sightings.page(
@@ -92,13 +94,6 @@ async def page_of_sightings(
         cameras = await sightings.cameras(around)
         best = await GalleryRepository(session).many(stop.best_crop_id for stop in stops)
     return [_sighting(stop, cameras, best) for stop in stops], cursor
-
-
-async def _collection(session: Session, name: str) -> Collection:
-    found = await CollectionRepository(session).collection(name)
-    if found is None:
-        raise no_collection(name)
-    return found
 
 
 async def _vehicle(session: Session, collection: Collection, vehicle_id: str, *, claimed: bool) -> VehicleSummary:

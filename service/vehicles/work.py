@@ -7,7 +7,7 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository, require_collection
 from service.database.engine import Session
 from service.database.tables import Collection, Vehicle
 from service.errors import ConflictError, NotFoundError
@@ -127,9 +127,7 @@ async def vehicle_work(runtime: Runtime, caller: Caller, collection: str) -> Asy
     """
     caller.enter(collection)
     async with runtime.database.transaction() as session:
-        found = await CollectionRepository(session).locked(collection)
-        if found is None:
-            raise no_collection(collection)
+        found = require_collection(await CollectionRepository(session).locked(collection), collection)
         work = VehicleWork(session, found, caller)
         yield work
         work.sequence = await work.vehicles.log_changes(found.id, work.changed, deleted=False)

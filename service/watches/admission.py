@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from service.calibration.repository import CalibrationRepository
-from service.collections.repository import CollectionRepository, no_collection
+from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.database.tables import Collection
 from service.errors import ConflictError, NotFoundError
@@ -42,10 +42,7 @@ async def loaded_collection(runtime: Runtime, session: Session, name: str) -> Co
         NotFoundError: There is none.
         ModelMismatchError: It is of another model.
     """
-    collection = await CollectionRepository(session).collection_of_model(name, runtime.embedder.model_id)
-    if collection is None:
-        raise no_collection(name)
-    return collection
+    return await CollectionRepository(session).named_of_model(name, runtime.embedder.model_id)
 
 
 async def require_crops(session: Session, collection: Collection, crop_ids: Sequence[UUID]) -> None:
