@@ -24,7 +24,8 @@ def refuse_open_network(settings: Settings) -> None:
     if settings.auth == "off" and not is_loopback(settings.host):
         raise UnavailableError(
             f"{settings.host} is no loopback address, and with auth off anyone who reaches it could read and change "
-            "the gallery. Make a key with clip-senet keys create and leave CLIP_SENET_AUTH away, or listen on 127.0.0.1."
+            "the gallery. Make a key with clip-senet keys create and leave CLIP_SENET_AUTH away, "
+            "or listen on 127.0.0.1."
         )
     if settings.asks_for_keys:
         logger.info("Requests need an API key; clip-senet keys create makes one.")

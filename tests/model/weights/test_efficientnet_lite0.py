@@ -17,8 +17,8 @@ from model.network import build_appearance
 from model.network.appearance import IMAGENET, LITE
 from model.network.normalize import Normalize
 from model.preprocessing import to_images
-from model.resizing import resize_crop
 from model.presets import Appearance
+from model.resizing import resize_crop
 from model.weights import load_efficientnet_lite0
 
 # Kernel and stride of the depthwise convolution of each block (Tan and Le, EfficientNet, table 1).
