@@ -203,16 +203,16 @@ class TestOne:
                 INSERT INTO judgements (id, collection_id, crop_id, query_crop_id, same, score, model_id)
                 SELECT gen_random_uuid(), collection_id, :second, :first, true, 0.5, 'm' FROM crops WHERE id = :first
             ), watch AS (
-                INSERT INTO watches (id, collection_id, name, crop_ids, model_id, vector, filter, min_score, paused,
-                    sequence)
-                SELECT gen_random_uuid(), collection_id, 'w', '{}', 'm', '', '{}', 0.5, false, 0 FROM crops
+                INSERT INTO watches (id, collection_id, name, model_id, filter, exclude_same_track, min_score,
+                    webhook_secret, paused, sequence, started_at)
+                SELECT gen_random_uuid(), collection_id, 'w', 'm', '{}', true, 0.5, 's', false, 0, now() FROM crops
                 WHERE id = :first RETURNING id
             ), hit AS (
-                INSERT INTO watch_hits (id, watch_id, crop_id, score, sequence)
-                SELECT gen_random_uuid(), id, :first, 0.5, 1 FROM watch RETURNING id, watch_id
+                INSERT INTO watch_hits (id, watch_id, number, crop_id, score, sequence)
+                SELECT gen_random_uuid(), id, 1, :first, 0.5, 1 FROM watch RETURNING id, watch_id
             )
-            INSERT INTO deliveries (id, watch_id, hit_id, state, attempts)
-            SELECT gen_random_uuid(), watch_id, id, 'pending', 0 FROM hit"""
+            INSERT INTO deliveries (id, watch_id, hit_id, state, attempts, next_attempt_at)
+            SELECT gen_random_uuid(), watch_id, id, 'pending', 0, now() FROM hit"""
         async with runtime.database.transaction() as session:
             await session.execute(text(said), {"first": first, "second": second})
         await shared_client.delete(f"/gallery/{first}")
