@@ -19,7 +19,6 @@ RETRY_AFTER_S = 2
 POOL_TIMEOUT_S = 10.0
 TOO_LONG = "A value is too long for the database."
 _PROGRAM_LIMIT_EXCEEDED = "54"
-_FOREIGN_KEY_VIOLATION = "23503"
 UNSTORABLE = "A value cannot be stored: a NUL character, a broken surrogate, NaN, or a number out of range."
 
 # Set for every connection. Times come back in UTC; a client that hangs with the change-log lock in its hands is ended
@@ -100,12 +99,9 @@ def translated_errors() -> Iterator[None]:
             isinstance(error, OperationalError | InterfaceError)
             or error.connection_invalidated
             or state[:2] in EXPLANATIONS
-            or state == _FOREIGN_KEY_VIOLATION
         ):
             raise
         detail = EXPLANATIONS.get(state[:2], "The database does not answer.")
-        if state == _FOREIGN_KEY_VIOLATION:  # what was there when the request began, or it would have been refused
-            detail = "What the request is about was deleted meanwhile; nothing was changed."
         raise UnavailableError(detail, retry_after_s=RETRY_AFTER_S) from error
 
 

@@ -102,16 +102,6 @@ async def test_a_row_too_large_for_its_index_is_no_outage(database: Database) ->
         await insert_long_name()
 
 
-async def test_what_is_deleted_meanwhile_is_no_mistake_of_the_service(database: Database) -> None:
-    async def refer_to_nothing() -> None:
-        async with database.transaction() as session:
-            cameras = "INSERT INTO cameras (collection_id, camera_id) VALUES (gen_random_uuid(), 'gate')"
-            await session.execute(text(cameras))
-
-    with pytest.raises(UnavailableError, match="was deleted meanwhile; nothing was changed"):
-        await refer_to_nothing()
-
-
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
     database = Database("postgresql://nobody@127.0.0.1:1/nothing", pool_size=1)
     with pytest.raises(UnavailableError, match="does not answer"):
