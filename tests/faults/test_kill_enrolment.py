@@ -18,7 +18,8 @@ import httpx
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
-from support.processes import ServiceProcess, data_folder
+from support.processes import data_folder
+from support.slow_services import SlowService
 
 from service.database.embedded import EmbeddedPostgres
 
@@ -29,26 +30,6 @@ STEPS = ("put", "log_changes", "commit")
 SEARCHED_PER_ROUND = 4
 
 MakeJpeg = Callable[..., bytes]
-
-
-class SlowService(ServiceProcess):
-    """The service in slow motion, which writes down each step that it has just done."""
-
-    def __init__(self, folder: Path, weights: Path) -> None:
-        self.steps = folder / "steps"
-        super().__init__(
-            folder,
-            program=(str(Path(__file__).with_name("slow_service.py")),),
-            environment={"FAULT_STEPS": str(self.steps)},
-            weights=weights,
-            preset="tiny",
-            device="cpu",
-            torch_threads=1,
-            orphan_age_s=0,  # nobody else enrolls while it starts, so every file without a row is an orphan
-        )
-
-    def times_done(self, step: str) -> int:
-        return self.steps.read_text().split().count(step) if self.steps.exists() else 0
 
 
 @dataclass
@@ -70,7 +51,8 @@ class Enrolments:
 @pytest.fixture
 def service(untrained_weights: Path) -> Iterator[SlowService]:
     with data_folder() as folder:
-        service = SlowService(folder, untrained_weights)
+        # orphan_age_s: nobody else enrolls while it starts, so every file without a row is an orphan
+        service = SlowService(folder, "slow_service.py", untrained_weights, orphan_age_s=0)
         yield service
         service.stop()
 
