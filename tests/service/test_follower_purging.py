@@ -184,15 +184,24 @@ async def test_what_another_process_has_left_is_waited_for_and_removed(
     async with following(folder=tmp_path, kind=Counted) as follower:
         sequence = await removed(database, remove, crops[0].id)
         await level(follower, database)
-        follower._snapshots._purge_again_from = -math.inf
-        await until(lambda: not files_with(tmp_path / "0", traces))
+
+        def tried_again() -> bool:
+            follower._snapshots._purge_again_from = -math.inf  # a try that is under way puts the next one off
+            return not files_with(tmp_path / "0", traces)
+
+        await until(tried_again)
+        tries = len(purges)
         await asyncio.sleep(0.2)
-        assert len(purges) <= 2
+        assert len(purges) <= tries + 2
         assert files_with(tmp_path / "1", traces)
         assert follower.clean_sequence < sequence
         follower.index._upkeep._begun_at = -math.inf  # type: ignore[attr-defined]
-        follower._snapshots._purge_again_from = -math.inf
-        await until(lambda: follower.clean_sequence >= sequence)
+
+        def clean() -> bool:
+            follower._snapshots._purge_again_from = -math.inf
+            return follower.clean_sequence >= sequence
+
+        await until(clean)
         assert files_with(tmp_path, traces) == set()
 
 

@@ -40,7 +40,11 @@ def traces_in_segments(folder: Path, crop_id: UUID) -> set[bytes]:
 
 
 def files_with(folder: Path, traces: Iterable[bytes]) -> set[Path]:
-    """Files below a folder in which any of these bytes are."""
+    """Files below a folder in which any of these bytes are, once one look at the folder went through undisturbed."""
     wanted = list(traces)
-    contents = ((path, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder) for path, content in contents if any(one in content for one in wanted)}
+    while True:
+        try:
+            contents = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        except FileNotFoundError:  # an index that is being cleaned moves its files meanwhile
+            continue
+        return {path.relative_to(folder) for path, content in contents.items() if any(one in content for one in wanted)}

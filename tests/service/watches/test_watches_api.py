@@ -249,7 +249,8 @@ class TestFound:
         watch = await town.watch(query)
         one, two = await town.enroll(1, 1, camera_id="other")
         await town.found(watch, 2)
-        hit = (await town.hits(watch))["items"][-1]
+        hits = (await town.hits(watch))["items"]
+        hit = next(hit for hit in hits if hit["crop"]["id"] == one)
         assert hit["score"] == pytest.approx(1, abs=1e-3)
         assert hit["crop"] == (await town.ask("GET", f"/gallery/{one}")).json()
         assert (await town.ask("GET", hit["image_url"])).headers["Content-Type"] == "image/jpeg"
