@@ -9,6 +9,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler
 from pydantic_core import CoreSchema, core_schema
 
+from service.errors import MalformedRequestError
+
 T = TypeVar("T")
 
 
@@ -19,6 +21,8 @@ class _AsJson:
         strict: TypeAdapter[Any] = TypeAdapter(source)
 
         def validate(value: Any, lax: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
+            if isinstance(value, bytes):  # FastAPI reads JSON only where the header says that it is
+                raise MalformedRequestError("The body must be JSON, of the content type application/json.")
             try:
                 return strict.validate_json(json.dumps(value), strict=True)
             except ValidationError as error:

@@ -17,7 +17,7 @@ def repaired(description: dict[str, Any]) -> dict[str, Any]:
             parameter["schema"] = _without_null(parameter["schema"])
     for name in _forms(mended):
         fields = mended["components"]["schemas"][name]["properties"]
-        fields.update({field: _without_null(schema) for field, schema in fields.items()})
+        fields.update({field: _not_empty(_without_null(schema)) for field, schema in fields.items()})
     return mended
 
 
@@ -40,6 +40,12 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
     return {**left[0], **rest} if len(left) == 1 else {"anyOf": left, **rest}
+
+
+def _not_empty(schema: dict[str, Any]) -> dict[str, Any]:
+    """A field of a form is left out or says something: see `service.forms`."""
+    is_text = schema.get("type") == "string" and schema.get("format") != "binary" and "enum" not in schema
+    return {"minLength": 1, **schema} if is_text else schema
 
 
 def _with_binary_uploads(node: Any) -> Any:  # noqa: ANN401 - any part of a JSON document

@@ -46,9 +46,12 @@ def _each_once(values: list[Entry]) -> list[Entry]:
     return values
 
 
-Scopes = Annotated[list[Scope], Field(min_length=1), AfterValidator(_each_once)]
+_SET: JsonDict = {"uniqueItems": True}
+Scopes = Annotated[list[Scope], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_each_once)]
 Bindings = Annotated[
-    list[CollectionName], Field(min_length=1, max_length=_MOST_COLLECTIONS), AfterValidator(_each_once)
+    list[CollectionName],
+    Field(min_length=1, max_length=_MOST_COLLECTIONS, json_schema_extra=_SET),
+    AfterValidator(_each_once),
 ]
 Rate = Annotated[int, Field(ge=1, le=_MOST_A_MINUTE)]
 

@@ -15,7 +15,7 @@ from service.values import PLAIN_TEXT, Name, plain_text
 MAX_QUERY_CROPS = 16
 MAX_REJECTED_CROPS = 256
 MAX_HITS = 1000
-_LARGEST_SEQUENCE = 2**63 - 1
+_LARGEST_SEQUENCE = 2**53  # what a double holds, which JSON readers and the API description count with
 _LONGEST_VECTOR = 8192
 _LARGEST_COMPONENT = 1 + UNIT_TOLERANCE
 _CROP_SEARCH_EXAMPLE: JsonDict = {

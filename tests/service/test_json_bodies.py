@@ -132,6 +132,14 @@ async def test_what_is_no_json_is_malformed(text: str) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+async def test_json_under_another_name_is_malformed(media_type: str) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://localhost") as client:
+        answer = await client.post("/body", content=b'{"flag": true}', headers={"Content-Type": media_type})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert "application/json" in answer.json()["detail"]
+
+
 async def test_one_of_several_bodies_is_told_by_its_kind() -> None:
     assert (await send('{"kind": "other"}', "/choice")).status_code == 200
     assert took[-1] == Other(kind="other")

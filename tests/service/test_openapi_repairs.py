@@ -26,7 +26,7 @@ def test_uploads_are_binary() -> None:
 
 def test_text_of_another_media_type_is_left() -> None:
     page = {"type": "string", "contentMediaType": "text/html"}
-    assert form(page=page)["Form"]["properties"]["page"] == page
+    assert form(page=page)["Form"]["properties"]["page"] == {"minLength": 1, **page}
 
 
 def test_no_field_of_a_form_is_null() -> None:
@@ -37,9 +37,9 @@ def test_no_field_of_a_form_is_null() -> None:
         plain={"type": "string", "default": "a"},
     )["Form"]["properties"]
     assert fields == {
-        "time": {"type": "string", "format": "date-time", **told},
+        "time": {"type": "string", "minLength": 1, "format": "date-time", **told},
         "either": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-        "plain": {"type": "string", "default": "a"},
+        "plain": {"type": "string", "minLength": 1, "default": "a"},
     }
 
 
@@ -62,3 +62,17 @@ def test_what_asks_for_no_key_says_so() -> None:
     key = [{"api_key": []}]
     assert repaired(described())["paths"]["/things"]["post"]["security"] == []
     assert repaired(described(operation={"security": key}))["paths"]["/things"]["post"]["security"] == key
+
+
+def test_no_text_of_a_form_is_empty() -> None:
+    fields = form(
+        name={"anyOf": [{"type": "string"}, NULL]},
+        longer={"type": "string", "minLength": 3},
+        choice={"type": "string", "enum": ["a"]},
+        count={"type": "integer"},
+        names={"type": "array", "items": {"type": "string"}},
+        image={"type": "string", "contentMediaType": "application/octet-stream"},
+    )["Form"]["properties"]
+    assert fields["name"] == {"type": "string", "minLength": 1}
+    assert fields["longer"]["minLength"] == 3
+    assert not any("minLength" in fields[name] for name in ("choice", "count", "names", "image"))
