@@ -272,6 +272,17 @@ class TestDeleted:
         left = (await vehicles.get("taxi")).json()
         assert left | SAID | {"crops": 0, "best_crop_id": None} == left
 
+    async def test_it_goes_with_its_collection(
+        self, shared_client: httpx.AsyncClient, vehicles: Vehicles, crops: Crops, collection: str
+    ) -> None:
+        (one,) = await crops({})
+        await vehicles.create(one, vehicle_id="taxi")
+        await shared_client.delete(f"/gallery/{one}")
+        assert (await shared_client.delete(f"/collections/{collection}")).status_code == 204
+        assert (await vehicles.get("taxi")).status_code == 404
+        await crops({})
+        assert (await vehicles.get("taxi", claimed=True)).status_code == 404
+
 
 class TestWalls:
     async def test_a_caller_of_another_collection_is_refused(
