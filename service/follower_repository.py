@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIT
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -119,7 +120,12 @@ class FollowerRepository:
         while last is not None:
             # said of both tables, so that each is read along its index from one id to the other
             some = (Crop.id > after, Crop.id <= last, Embedding.crop_id > after, Embedding.crop_id <= last)
-            if (crops := await self._packed(*some)) is not None:
+            # PostgreSQL takes a range of UUIDs that lies within one bin of their statistics for a single row, and would
+            # read one table's whole range anew for each row of the other's.
+            await self._let_loops_be_nested(allowed=False)
+            crops = await self._packed(*some)
+            await self._let_loops_be_nested(allowed=True)  # other queries of the transaction look up single rows
+            if crops is not None:
                 yield crops
             after, last = last, await self._id_after(last, batch)
 
@@ -164,6 +170,9 @@ class FollowerRepository:
         following = select(Crop.id).where(Crop.id > crop_id).order_by(Crop.id).limit(crops).subquery()
         # not max(), which there is none of for a UUID before PostgreSQL 18
         return await self._session.scalar(select(following.c.id).order_by(following.c.id.desc()).limit(1))
+
+    async def _let_loops_be_nested(self, *, allowed: bool) -> None:
+        await self._session.execute(text(f"SET LOCAL enable_nestloop = {'on' if allowed else 'off'}"))
 
     async def _packed(self, *some: ColumnElement[bool]) -> PackedCrops | None:
         """Some crops; None where there are none with an embedding of the model."""

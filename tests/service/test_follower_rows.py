@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 from support.following import DIMENSION, MODEL_ID
 
 from index.contract import Sighting, SightingColumns, VectorError
@@ -129,6 +130,30 @@ async def test_a_vector_of_another_dimension_is_told_by_its_crop(database: Datab
     size = DIMENSION * STORED.itemsize
     with pytest.raises(VectorError, match=f"Crop {crop.id}: the stored vector has {size} bytes, not {2 * size}"):
         sightings(whole, 2 * DIMENSION)
+
+
+async def test_reading_takes_as_many_looks_at_a_vector_as_there_are_crops(database: Database, enrol: Enrol) -> None:
+    """However little PostgreSQL knows of the ids; with a million crops it knows as little of the ids of a page."""
+    await enrol(database, 900)
+    async with database.transaction() as session:
+        for statement in (
+            "ALTER TABLE crops ALTER COLUMN id SET STATISTICS 1",
+            "ALTER TABLE embeddings ALTER COLUMN crop_id SET STATISTICS 1",
+            "ANALYZE crops",
+            "ANALYZE embeddings",
+        ):
+            await session.execute(text(statement))
+
+    async def looks() -> int:
+        asked = "SELECT idx_tup_read + seq_tup_read FROM pg_stat_user_indexes JOIN pg_stat_user_tables USING (relid) "
+        async with database.transaction() as session:
+            await session.execute(text("SELECT pg_stat_force_next_flush()"))
+        async with database.reading() as session:
+            return (await session.scalars(text(asked + "WHERE indexrelname = 'embeddings_pkey'"))).one()
+
+    before = await looks()
+    assert sum(len(some) for some in await packed(database, 300)) == 900
+    assert await looks() - before < 3 * 900
 
 
 async def test_a_database_without_crops_is_no_row(database: Database) -> None:
