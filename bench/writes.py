@@ -2,9 +2,10 @@
 
 Two threads search all crops without pause, each for the ten nearest of another query, in phases of the same length:
 nobody writes; one writer applies batches of 1,024 new crops at a steady pace; the same writer as fast as it can; nobody
-writes to what has grown meanwhile. Sealing and compaction run in the background throughout, as in service. A search
-waits for nobody, so what writing costs it is its share of the CPUs: on two CPUs the two searches have both to
-themselves while nobody writes, and share them with the writer and the background when somebody does.
+writes to what has grown meanwhile. Sealing and compaction run in the background throughout, and threads take turns as
+often as in service. A search waits for nobody, so what writing costs it is its share of the CPUs: on two CPUs the two
+searches have both to themselves while nobody writes, and share them with the writer and the background when somebody
+does.
 """
 
 import shutil
@@ -25,6 +26,7 @@ from index.halves import STORED, unit_of
 from index.options import IndexOptions
 from index.segmented import SegmentedIndex
 from index.sightings import halves_of
+from service.interpreter import switch_threads_often
 
 SEARCHERS: Final = 2
 TARGET_UPSERTS: Final = 20_000
@@ -61,9 +63,13 @@ def new_crops(gallery: Gallery, first: int, count: int) -> list[SightingColumns]
     like = SightingColumns.of(COLLECTION, [gallery.sighting(number) for number in last], vectors)
     batches = [like[start : start + BATCH] for start in range(0, day, BATCH)]
     made: list[SightingColumns] = []
-    for number, one in zip(range(first, first + count, BATCH), cycle(batches), strict=False):
+    number = first
+    for one in cycle(batches):  # the last of a day is smaller
+        if number >= first + count:
+            break
         high, low = halves_of([crop_id(number + row).int for row in range(len(one))])
         made.append(replace(one, id_high=high, id_low=low, in_halves=True))
+        number += len(one)
     return made
 
 
@@ -154,6 +160,7 @@ def main() -> None:
     parser.add_argument("--fastest", type=int, default=60_000, help="crops a second that are made ahead")
     parser.add_argument("--codec", default=DEFAULT_CODEC)
     options = parser.parse_args()
+    switch_threads_often()
     folder = Path(tempfile.mkdtemp(prefix="clip-senet-bench-"))
     try:
         with step(f"making up {options.size:,} crops"):

@@ -22,6 +22,7 @@ from service.follower import Follower
 from service.follower_duties import Rhythm
 from service.imaging import DecodePool, ImageLimits, RenditionPool
 from service.index_store import SegmentStore
+from service.interpreter import switch_threads_often
 from service.jobs.runner import JobRunner
 from service.jobs.work import work_of
 from service.keys.gatekeeper import Gatekeeper
@@ -46,6 +47,7 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         StorageError: The index cannot keep its files where it is to.
         VectorError: A stored vector is broken; the message names the crop.
     """
+    switch_threads_often()
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(opened_database(settings))
         store = FileCropStore(settings.crops_dir)

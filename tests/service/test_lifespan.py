@@ -1,5 +1,6 @@
 """Starting where something is found to be wrong on the way."""
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -9,6 +10,7 @@ from sqlalchemy import text
 from support.following import until
 
 from service import lifespan
+from service.interpreter import SWITCH_INTERVAL_S
 from service.runtime import Runtime
 from service.settings import Settings
 
@@ -45,3 +47,15 @@ async def test_it_starts_though_the_index_left_is_found_to_be_wrong(
         runtime.follower.wake()
         await until(lambda: runtime.follower.ready)
         assert (await client.get("/index")).json()["drift"] is not None
+
+
+async def test_threads_take_turns_often(
+    serve: Serve, make_settings: Callable[..., Settings], postgres_url: str
+) -> None:
+    before = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(1)
+        async with serve(make_settings(database_url=postgres_url)):
+            assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S)
+    finally:
+        sys.setswitchinterval(before)
