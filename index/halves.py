@@ -31,7 +31,7 @@ def unit_of(codes: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArray[np
     for start in range(0, len(codes), _ROWS_AT_ONCE):
         some = slice(start, start + _ROWS_AT_ONCE)
         exact = codes[some].astype(np.float64)
-        lengths[some] = np.sqrt(np.einsum("ij,ij->i", exact, exact))
+        lengths[some] = np.sqrt(np.vecdot(exact, exact))
         with np.errstate(divide="ignore", invalid="ignore"):
             exact /= lengths[some, np.newaxis]
         unit[some] = exact

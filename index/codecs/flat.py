@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from index.codecs.contract import CodecError
 from index.codecs.halves import codes_of, rounded
-from index.codecs.measures import largest_distance, read_max_error, size_of, write_max_error
+from index.codecs.measures import read_max_error, size_of, write_max_error
 from index.codecs.scanning import CodeFile, rounding, scan_error, write_codes
 from index.halves import STORED, unit_of
 
@@ -101,9 +101,9 @@ def write_halves(vectors: NDArray[np.float32], folder: Path) -> None:
     largest = 0.0
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         block = vectors[start : start + _ROWS_AT_ONCE]
-        codes = codes_of(block)
+        codes, distance = codes_of(block)
         stored[start : start + len(block)] = codes
-        largest = max(largest, largest_distance(codes, block))
+        largest = max(largest, distance)
     index.ntotal = len(vectors)
     write_codes(index, folder / HALVES)
     write_max_error(folder, HALVES, largest)

@@ -44,21 +44,27 @@ def rounded(vectors: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[
     return codes, held
 
 
-def codes_of(held: NDArray[np.float32]) -> NDArray[np.float16]:
+def codes_of(held: NDArray[np.float32]) -> tuple[NDArray[np.float16], float]:
     """Codes of vectors that are held: what these codes hold is the given vectors, bit for bit.
 
     Args:
-        held: Shape (n, dimension).
+        held: Shape (n, dimension), at least one.
+
+    Returns:
+        The codes, and no less than the largest distance between one and its vector.
 
     Raises:
         ValueError: One is nothing that is held.
     """
     codes = held.astype(STORED)
-    if not np.array_equal(unit_of(codes)[0], held):
-        codes, again = rounded(held)
+    again, lengths = unit_of(codes)
+    if not np.array_equal(again, held):
+        codes, _ = rounded(held)
+        again, lengths = unit_of(codes)
         if not np.array_equal(again, held):
             raise ValueError("These are no held vectors: write what `held` answers.")
-    return codes
+    # codes of length L are L - 1 away from what is held, but for the rounding of the latter to float32
+    return codes, float(np.abs(lengths - 1).max()) + 2.0**-23
 
 
 def _lead_back(

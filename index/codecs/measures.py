@@ -14,8 +14,8 @@ _MORE = 1 + 1e-6
 
 def largest_distance(decoded: NDArray[np.floating], held: NDArray[np.float32]) -> float:
     """The largest distance between a row as decoded and as held, both of shape (n, dimension)."""
-    apart = decoded.astype(np.float64) - held
-    return float(np.sqrt(np.einsum("ij,ij->i", apart, apart).max())) * _MORE
+    apart = np.subtract(decoded, held, dtype=np.float64)
+    return float(np.sqrt(np.vecdot(apart, apart).max())) * _MORE
 
 
 def write_max_error(folder: Path, codes: str, max_error: float) -> None:

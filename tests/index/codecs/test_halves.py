@@ -68,7 +68,10 @@ def test_a_vector_is_held_the_same_alone_and_among_others() -> None:
 @pytest.mark.parametrize("dimension", DIMENSIONS)
 def test_codes_of_what_is_held_lead_back_to_it(dimension: int) -> None:
     held = stored_and_read(awkward_vectors(dimension))
-    assert np.array_equal(unit_of(codes_of(held))[0], held)
+    codes, distance = codes_of(held)
+    assert np.array_equal(unit_of(codes)[0], held)
+    apart = np.linalg.norm(codes.astype(np.float64) - held, axis=1).max()
+    assert apart <= distance <= apart + 2.0**-22
 
 
 def test_there_are_no_codes_of_what_was_never_rounded() -> None:
