@@ -66,7 +66,9 @@ class TestWho:
         assert (record.scopes, record.collections) == ({"search", "read"}, {"harbour"})
 
     @pytest.mark.parametrize(
-        ("key", "reason"), [(None, "There is no key"), ("", "no key"), ("hunter2", "no key"), (new_key(), "unknown")]
+        ("key", "reason"),
+        [(None, "There is no key"), ("", "no key"), ("hunter2", "no key"), (new_key(), "unknown")],
+        ids=["none", "empty", "no key", "unknown"],
     )
     async def test_anything_else_is_nobody(self, ring: KeyRing, key: str | None, reason: str) -> None:
         with pytest.raises(UnauthorizedError, match=reason) as refused:

@@ -454,7 +454,7 @@ class TestRefused:
             ({"min_score": 1.1}, 422),
             ({"decision": "none"}, 422),
             ({"crop_ids": []}, 422),
-            ({"crop_ids": [str(uuid4())]}, 404),
+            pytest.param({"crop_ids": [str(uuid4())]}, 404, id="crops that are not there"),
             ({"collection": "nowhere"}, 404),
             ({"name": "a\0b"}, 422),
             ({"name": ""}, 422),
