@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 from rich.markup import escape
 
+from service.cli.manifests import manifest
 from service.cli.service_options import ApiKey
-from service.cli.sources import Named, NamePattern, SourceError, find, listed, manifest, refuse_repeated
+from service.cli.sources import Named, NamePattern, SourceError, find, listed, refuse_repeated
 from service.cli.terminal import enrolment_progress, out, remarks, stop
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def ingest(
         Path | None,
         typer.Option(
             "--manifest",
-            help="CSV with the columns file (below PATH), camera_id, captured_at, session_id, track_id, vehicle_id, "
-            "external_id, attributes (JSON), bbox (JSON); any but file may be absent.",
+            help="CSV or Parquet with the columns file (below PATH), camera_id, captured_at, session_id, track_id, "
+            "vehicle_id, external_id, attributes (JSON), bbox (JSON); any but file may be absent.",
         ),
     ] = None,
     collection: Annotated[

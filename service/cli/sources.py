@@ -1,7 +1,5 @@
-"""Which files to enroll, and what is known of each: from folders, lists, manifests and the names themselves."""
+"""Which files to enroll, and what is known of each: from folders, lists and the names themselves."""
 
-import csv
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +18,6 @@ GROUPS = {
     "time": "captured_at",
 }
 """Named groups of a pattern, and the field each one fills."""
-
-_TEXT_COLUMNS = {"external_id", "camera_id", "captured_at", "session_id", "track_id", "vehicle_id"}
-_JSON_COLUMNS = {"attributes", "bbox"}
 
 
 class SourceError(ValueError):
@@ -138,45 +133,18 @@ def listed(folder: Path, file: Path) -> Iterator[Named]:
     Raises:
         SourceError: The list cannot be read.
     """
-    for line in _text(file).splitlines():
+    for line in text_of(file).splitlines():
         name = line.strip()
         if name and not name.startswith("#"):
             yield Named(name, folder / name, {})
 
 
-def manifest(folder: Path, file: Path) -> Iterator[Named]:
-    """Files and their fields from a CSV with a header; column `file` is relative to a folder, empty cells are left out.
+def text_of(file: Path) -> str:
+    """The text of a file.
 
     Raises:
-        SourceError: The manifest cannot be read, or a column is missing or unknown.
+        SourceError: It cannot be read, or is not UTF-8.
     """
-    rows = csv.DictReader(_text(file).splitlines())
-    columns = set(rows.fieldnames or [])
-    unknown = columns - _TEXT_COLUMNS - _JSON_COLUMNS - {"file"}
-    if "file" not in columns or unknown:
-        what = f"has the unknown column {', '.join(sorted(unknown))}" if unknown else "has no column named file"
-        known = ", ".join(["file", *sorted(_TEXT_COLUMNS | _JSON_COLUMNS)])
-        raise SourceError(f"The manifest {file} {what}; the columns are {known}.")
-    for row in rows:
-        yield Named(row["file"], folder / row["file"], dict(_cells(row, f"{file}, line {rows.line_num}")))
-
-
-def _cells(row: dict[str, Any], place: str) -> Iterator[tuple[str, Any]]:
-    if None in row or None in row.values():
-        raise SourceError(f"{place} has more or fewer cells than the header.")
-    for column, cell in row.items():
-        if column == "file" or cell == "":
-            continue
-        if column in _TEXT_COLUMNS:
-            yield column, cell
-            continue
-        try:
-            yield column, json.loads(cell)
-        except ValueError as error:
-            raise SourceError(f"{place}: {column} is not JSON.") from error
-
-
-def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

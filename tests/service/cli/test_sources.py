@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.cli.sources import NamePattern, SourceError, find, listed, manifest, refuse_repeated
+from service.cli.sources import NamePattern, SourceError, find, listed, refuse_repeated
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -84,35 +84,6 @@ class TestListed:
     def test_refuses_a_list_that_cannot_be_read(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="cannot be read"):
             list(listed(tmp_path, tmp_path / "val.txt"))
-
-
-class TestManifest:
-    def read(self, tmp_path: Path, text: str) -> list[tuple[str, dict[str, object]]]:
-        (tmp_path / "manifest.csv").write_text(text, encoding="utf-8-sig")
-        return [(one.name, one.fields) for one in manifest(tmp_path, tmp_path / "manifest.csv")]
-
-    def test_reads_text_and_json_columns_and_leaves_empty_cells_out(self, tmp_path: Path) -> None:
-        text = (
-            'file,camera_id,track_id,attributes,bbox\na.jpg,3,007,"{""colour"": ""red""}","[1, 2, 3, 4]"\nb.jpg,4,,,\n'
-        )
-        assert self.read(tmp_path, text) == [
-            ("a.jpg", {"camera_id": "3", "track_id": "007", "attributes": {"colour": "red"}, "bbox": [1, 2, 3, 4]}),
-            ("b.jpg", {"camera_id": "4"}),
-        ]
-
-    @pytest.mark.parametrize(
-        ("text", "reason"),
-        [
-            ("file,camera\na.jpg,3\n", "unknown column camera"),
-            ("camera_id\n3\n", "no column named file"),
-            ("file,bbox\na.jpg,1 2 3 4\n", "line 2: bbox is not JSON"),
-            ("file,camera_id\na.jpg\n", "line 2 has more or fewer cells"),
-            ("file,camera_id\na.jpg,3,4\n", "line 2 has more or fewer cells"),
-        ],
-    )
-    def test_refuses_what_it_would_misread(self, tmp_path: Path, text: str, reason: str) -> None:
-        with pytest.raises(SourceError, match=reason):
-            self.read(tmp_path, text)
 
 
 def test_two_files_may_not_claim_one_external_id() -> None:
