@@ -1,4 +1,4 @@
-"""An index that goes through a history, with snapshots and everything else on files, until it kills itself.
+"""An index that goes through a history, with snapshots, purges and everything else on files, until it kills itself.
 
 Arguments: the folder, the seed of the history, the codec, and after what the process dies: "step N" is before the N-th
 operation on a file, "time S" is after S seconds. What is done is told in lines, flushed one by one.
@@ -55,6 +55,8 @@ def main() -> None:
         index.maintain()
         if number % 4 == 0:
             tell("snapshot", index.snapshot())
+        if number % 4 == 2 and (recorded := index.purge()) is not None:
+            tell("snapshot", recorded)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of sealing, compaction and snapshots: an index starts again from what it had recorded.
+"""kill -9 in the middle of sealing, compaction, purges and snapshots: an index starts again from what it had recorded.
 
 CLIP_SENET_FAULT_ROUNDS sets how often it is killed, CLIP_SENET_FAULT_SEED when.
 """
