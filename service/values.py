@@ -61,9 +61,9 @@ def _storable(text: str) -> str:
     return text
 
 
-def _without_slash(name: str) -> str:
-    if "/" in name or name in (".", ".."):
-        raise ValueError("must not hold a slash or be . or .., as it is part of addresses")
+def _path_segment(name: str) -> str:
+    if "/" in name or not name.replace(".", "").strip():
+        raise ValueError("must not hold a slash or be nothing but dots, as it is part of addresses")
     return name
 
 
@@ -171,8 +171,8 @@ Name = Annotated[
 
 CollectionName = Annotated[
     Name,
-    Field(json_schema_extra={"pattern": f"^[^{_CONTROL}/]*[^{_CONTROL}/\\s][^{_CONTROL}/]*$"}),
-    AfterValidator(_without_slash),
+    Field(json_schema_extra={"pattern": f"^[^{_CONTROL}/]*[^{_CONTROL}/\\s.][^{_CONTROL}/]*$"}),
+    AfterValidator(_path_segment),
 ]
 """What a collection may be called."""
 

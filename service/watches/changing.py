@@ -45,7 +45,7 @@ async def change_watch(runtime: Runtime, caller: Caller, watch_id: UUID, patch: 
         if restarts:
             values["sequence"] = heads[loaded]
         await watches.change(watch_id, values, restarts=restarts)
-        if patch.crop_ids is not None:
+        if patch.crop_ids:
             await watches.replace_crops(watch_id, patch.crop_ids)
         asked = without_address(patch.model_dump(mode="json", by_alias=True, exclude_unset=True))
         await AuditRepository(session).record(
@@ -54,7 +54,7 @@ async def change_watch(runtime: Runtime, caller: Caller, watch_id: UUID, patch: 
             watch.collection,
             purpose=values.get("purpose"),
             filter={"watch_id": str(watch_id), **asked},
-            crop_ids=patch.crop_ids or (),
+            crop_ids=patch.crop_ids,
         )
         return await shown(runtime, session, await seen(session, caller, watch_id))
 
@@ -80,16 +80,16 @@ async def _changes(
     values = {"paused": watch.paused, **values, "key_id": caller.key_id, "filter": _merged(watch, patch)}
     if {"min_score", "decision"} & values.keys():
         values |= {"min_score": patch.min_score, "decision": patch.decision}
-    if patch.crop_ids is None and not {"min_score", "decision"} & values.keys():
+    if not patch.crop_ids and not {"min_score", "decision"} & values.keys():
         return values
     collection = await loaded_collection(runtime, session, watch.collection)
     if watch.model_id != collection.model_id:
         _require_renewable(watch, patch)
         values["model_id"] = collection.model_id
-    if patch.crop_ids is not None:
+    if patch.crop_ids:
         wanted = collection.require_purpose
         values |= {"vector": None, "purpose": caller.purpose_for(watch.collection, required=wanted)}
-    if not watch.from_images or patch.crop_ids is not None:
+    if not watch.from_images or patch.crop_ids:
         await require_crops(session, collection, patch.crop_ids or watch.crop_ids)
     if values.get("decision", watch.decision if "min_score" not in values else None) is not None:
         await require_calibration(session, collection)
@@ -98,7 +98,7 @@ async def _changes(
 
 def _require_renewable(watch: WatchRecord, patch: WatchPatch) -> None:
     """Refuse to compare what two models made with each other."""
-    if watch.from_images and patch.crop_ids is None:
+    if watch.from_images and not patch.crop_ids:
         raise ModelMismatchError(
             f"The watch was made of pictures with the model {watch.model_id}, and the pictures were not kept; make it "
             "anew, or give it crops."

@@ -18,7 +18,6 @@ from service.watches.records import DeliveryState, Threshold
 
 _LARGEST_NUMBER: Final = 2**63 - 1
 LONGEST_OVERLAP_S: Final = 30 * 86_400
-_NEVER_NULL: Final = ("name", "paused", "crop_ids", "exclude_same_track")
 _NEW_EXAMPLE: JsonDict = {
     "name": "taxi 139",
     "collection": "default",
@@ -98,14 +97,17 @@ class WatchPatch(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"paused": True}, {"min_score": 0.8}]})
 
-    name: Name | None = Field(None, description="What people call it.")
-    crop_ids: QueryCrops | None = Field(None, description="Other crops to look for, in place of the query that it has.")
-    exclude_same_track: bool | None = Field(None, description="Leave out the tracks of crop_ids.")
+    # Made by a factory, a default is in no description: none of these four can be null.
+    name: Name = Field(default_factory=str, description="What people call it.")
+    crop_ids: QueryCrops = Field(
+        default_factory=list, description="Other crops to look for, in place of the query that it has."
+    )
+    exclude_same_track: bool = Field(default_factory=bool, description="Leave out the tracks of crop_ids.")
     min_score: Score | None = Field(None, description="In place of whatever was asked of a score before.")
     decision: Threshold | None = Field(None, description="In place of whatever was asked of a score before.")
     webhook_url: WebhookUrl | None = Field(None, description="Where hits are sent, those that still wait included.")
     expires_at: Time | None = Field(None, description="When it ends.")
-    paused: bool | None = Field(None, description="What is enrolled while it is paused is never looked at.")
+    paused: bool = Field(default_factory=bool, description="What is enrolled while it is paused is never looked at.")
     captured_from: Time | None = Field(None, alias="from", description="Start of the time window, itself inside.")
     captured_to: Time | None = Field(None, alias="to", description="End of the time window, itself outside.")
     camera_ids: Names | None = Field(None, description="Cameras allowed.")
@@ -118,9 +120,6 @@ class WatchPatch(BaseModel):
 
     @model_validator(mode="after")
     def _leave_what_is_needed(self) -> Self:
-        cleared = [name for name in _NEVER_NULL if name in self.model_fields_set and getattr(self, name) is None]
-        if cleared:
-            raise ValueError(f"{cleared[0]} cannot be null; leave it out to keep it")
         thresholds = {"min_score", "decision"} & self.model_fields_set
         if thresholds and (self.min_score is None) == (self.decision is None):
             raise ValueError("give one of min_score and decision: from where on is a crop a hit?")

@@ -65,6 +65,7 @@ class TestMade:
             {},
             {"name": "a/b"},
             {"name": ".."},
+            {"name": " ..."},
             {"name": "x", "retention_days": 0},
             {"name": "x", "retention_days": 1e300},
             {"name": "x", "codec": "fp8"},

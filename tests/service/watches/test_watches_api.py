@@ -496,6 +496,8 @@ class TestRefused:
             {"name": None},
             {"paused": None},
             {"crop_ids": None},
+            {"crop_ids": []},
+            {"exclude_same_track": None},
             {"min_score": None},
             {"min_score": 0.5, "decision": "match"},
             {"collection": "other"},
