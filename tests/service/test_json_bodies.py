@@ -32,6 +32,7 @@ class Body(BaseModel):
     ids: list[UUID] = []
     words: frozenset[str] = frozenset()
     inner: Inner | None = None
+    sizes: list[int] = []
     time: Time | None = None
     attributes: Attributes | None = None
 
@@ -130,6 +131,31 @@ async def test_what_is_no_json_is_malformed(text: str) -> None:
     answer = await send(text)
     assert answer.status_code in {400, 422}
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_a_whole_number_is_an_integer_however_it_is_written() -> None:
+    text = '{"count": 3.0, "inner": {"width": 5e3}, "sizes": [1, 2.0], "attributes": {"axles": 2.0}}'
+    assert (await send(text)).status_code == 200
+    body = took[-1]
+    assert (body.count, body.inner.width, body.sizes) == (3, 5000, [1, 2])
+    assert {type(number) for number in (body.count, body.inner.width, *body.sizes)} == {int}
+    assert type(body.attributes["axles"]) is float
+    assert (await send('{"kind": "body", "count": 4.0}', "/choice")).status_code == 200
+    assert took[-1].count == 4
+
+
+@pytest.mark.parametrize("text", ['{"count": 7.0}', '{"count": 3.0, "flag": 0}', '{"sizes": [1.0, 2.5]}', "3.0"])
+async def test_what_is_wrong_besides_is_refused_all_the_same(text: str) -> None:
+    assert (await send(text)).status_code == 422
+
+
+async def test_json_of_any_depth_is_answered() -> None:
+    """Reading, writing and validating give up at depths of their own; whatever lies between them is malformed."""
+    statuses = {depth: (await send('{"name": ' + "[" * depth + "]" * depth + "}")).status_code for depth in range(1200)}
+    assert statuses[0] == 400
+    assert statuses[1] == statuses[100] == 422
+    assert statuses[1199] == 400
+    assert set(statuses.values()) == {400, 422}
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

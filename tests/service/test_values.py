@@ -16,7 +16,7 @@ TEXTS = st.text(st.sampled_from(" \t\n\r\0\x1f\x7f\x9f./a0é中") | st.character
 
 def taken(kind: Any, text: str) -> bool:
     try:
-        return TypeAdapter(kind).validate_python(text) == text
+        return bool(TypeAdapter(kind).validate_python(text) == text)
     except ValidationError:
         return False
 
