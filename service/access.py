@@ -17,7 +17,7 @@ from starlette.requests import Request
 
 from service.errors import ForbiddenError
 from service.problems import invalid_field
-from service.values import plain_text
+from service.values import PLAIN_TEXT, plain_text
 
 Scope: TypeAlias = Literal["enroll", "search", "read", "delete", "admin"]
 SCOPES: Final[frozenset[Scope]] = frozenset(get_args(Scope))
@@ -126,6 +126,7 @@ async def _stating_caller(
             alias=PURPOSE_HEADER,
             description="Why, for the audit log; percent-encoded where it is not plain ASCII. Some collections ask.",
             examples=["case 2026-118"],
+            json_schema_extra=PLAIN_TEXT,
         ),
     ] = None,
 ) -> Caller:
