@@ -95,13 +95,20 @@ class CollectionRepository:
         """
         return require_collection(await self.collection(name), name)
 
-    async def named_of_model(self, name: str, model_id: str) -> Collection:
+    async def named_of_model(self, name: str, model_id: str, *, keep: bool = False) -> Collection:
         """The collection of that name.
+
+        Args:
+            name: Its name.
+            model_id: The model of its vectors.
+            keep: Whether it is kept from being deleted until the end of the transaction.
 
         Raises:
             NotFoundError: There is none.
             ModelMismatchError: It holds vectors of another model.
         """
+        if keep:
+            await self.kept(name)
         return require_collection(await self.collection_of_model(name, model_id), name)
 
     async def kept(self, name: str) -> Collection | None:
@@ -145,6 +152,14 @@ class CollectionRepository:
         """The collection of that name, which nobody else changes until the end of the transaction."""
         found = select(Collection).where(Collection.name == name).with_for_update(key_share=True)
         return await self._session.scalar(found)
+
+    async def hold(self, collection_id: UUID) -> None:
+        """Let nobody else refer to a collection or change it until the end of the transaction.
+
+        Whoever deletes it with its crops calls this before it locks these, as those who change its vehicles or watches
+        lock in that order.
+        """
+        await self._session.execute(select(Collection.id).where(Collection.id == collection_id).with_for_update())
 
     async def change(self, collection_id: UUID, settings: Mapping[str, Any]) -> None:
         """Set columns of a collection."""

@@ -81,6 +81,7 @@ async def _is_there(runtime: Runtime, job_id: UUID, collection_id: UUID) -> bool
         await deletion.note_ids(job_id, crop_ids)
         if len(crop_ids) == SLICE:
             return True
+        await collections.hold(collection_id)
         await deletion.delete_rows(crop_ids)
         await collections.delete(collection_id)
         await deletion.log_changes(collection_id, crop_ids, deleted=True)

@@ -35,24 +35,30 @@ def check_fields(runtime: Runtime, webhook_url: str | None, expires_at: datetime
             raise invalid_field("webhook_url", str(error)) from error
 
 
-async def loaded_collection(runtime: Runtime, session: Session, name: str) -> Collection:
+async def loaded_collection(runtime: Runtime, session: Session, name: str, *, keep: bool) -> Collection:
     """The collection of that name, which is one of the model that is loaded.
+
+    Args:
+        runtime: The parts of the process.
+        session: The unit of work.
+        name: Its name.
+        keep: Whether it is kept from being deleted until the end of the transaction.
 
     Raises:
         NotFoundError: There is none.
         ModelMismatchError: It is of another model.
     """
-    return await CollectionRepository(session).named_of_model(name, runtime.embedder.model_id)
+    return await CollectionRepository(session).named_of_model(name, runtime.embedder.model_id, keep=keep)
 
 
 async def require_crops(session: Session, collection: Collection, crop_ids: Sequence[UUID]) -> None:
-    """Refuse crops that a watch of the collection cannot look for.
+    """Refuse crops that a watch of the collection cannot look for; the others stay until the end of the transaction.
 
     Raises:
         NotFoundError: The collection does not hold one of them.
         InvalidValueError: They show nothing in common.
     """
-    vectors = await EmbeddingRepository(session).of_crops(collection.id, collection.model_id, crop_ids)
+    vectors = await EmbeddingRepository(session).of_crops(collection.id, collection.model_id, crop_ids, keep=True)
     missing = [crop_id for crop_id in crop_ids if crop_id not in vectors]
     if missing:
         raise NotFoundError(f"The collection {collection.name!r} holds no crop {missing[0]}; it may have been deleted.")

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
+from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.errors import ModelMismatchError
 from service.gallery.changing import merged_attributes
@@ -37,7 +38,10 @@ async def change_watch(runtime: Runtime, caller: Caller, watch_id: UUID, patch: 
     loaded = runtime.embedder.model_id
     async with runtime.database.transaction() as session:
         watches = WatchRepository(session)
-        models = {loaded, (await seen(session, caller, watch_id)).model_id}
+        found = await seen(session, caller, watch_id)
+        # Before anything of the watch is locked, in the order of those that delete the collection.
+        await CollectionRepository(session).kept(found.collection)
+        models = {loaded, found.model_id}
         heads = {model_id: await watches.hold_evaluation(model_id) for model_id in sorted(models)}
         watch = await seen(session, caller, watch_id, lock=True)
         values = await _changes(runtime, session, caller, watch, patch)
@@ -82,7 +86,7 @@ async def _changes(
         values |= {"min_score": patch.min_score, "decision": patch.decision}
     if not patch.crop_ids and not {"min_score", "decision"} & values.keys():
         return values
-    collection = await loaded_collection(runtime, session, watch.collection)
+    collection = await loaded_collection(runtime, session, watch.collection, keep=False)
     if watch.model_id != collection.model_id:
         _require_renewable(watch, patch)
         values["model_id"] = collection.model_id

@@ -67,7 +67,7 @@ async def create_watch(runtime: Runtime, caller: Caller, new: NewWatch) -> NewWa
     where = new.where()
     check_fields(runtime, new.webhook_url, new.expires_at)
     async with runtime.database.transaction() as session:
-        collection, purpose = await _enter(runtime, session, caller, new)
+        collection, purpose = await _enter(runtime, session, caller, new, keep=True)
         await require_crops(session, collection, new.crop_ids)
         query = _Query("create_watch", new.crop_ids, exclude_same_track=new.exclude_same_track)
         watch_id, secret = await _add(session, caller, collection, new, where=where, purpose=purpose, query=query)
@@ -83,12 +83,12 @@ async def create_watch_by_image(runtime: Runtime, request: Request, caller: Call
     where = form.where()
     check_fields(runtime, form.webhook_url, form.expires_at)
     async with runtime.database.reading() as session:
-        await _enter(runtime, session, caller, form)  # refused before any work
+        await _enter(runtime, session, caller, form, keep=False)  # refused before any work
     with runtime.queue.admit(Lane.SEARCH, len(form.images)):
         crops = await unless_gone(request, prepared(runtime, form.images))
         vector = mean_vector(await unless_gone(request, embedded(runtime, crops)), "images")
     async with runtime.database.transaction() as session:
-        collection, purpose = await _enter(runtime, session, caller, form)
+        collection, purpose = await _enter(runtime, session, caller, form, keep=True)
         query = _Query("create_watch_by_image", vector=encode(vector))
         watch_id, secret = await _add(session, caller, collection, form, where=where, purpose=purpose, query=query)
         return await _made(runtime, session, caller, watch_id, secret)
@@ -143,9 +143,9 @@ async def _made(runtime: Runtime, session: Session, caller: Caller, watch_id: UU
 
 
 async def _enter(
-    runtime: Runtime, session: Session, caller: Caller, asked: NewWatch | WatchForm
+    runtime: Runtime, session: Session, caller: Caller, asked: NewWatch | WatchForm, *, keep: bool
 ) -> tuple[Collection, str | None]:
-    """The collection, and why it is to be searched."""
+    """The collection, and why it is to be searched; `keep` as in `loaded_collection`."""
     caller.enter(asked.collection)
-    collection = await loaded_collection(runtime, session, asked.collection)
+    collection = await loaded_collection(runtime, session, asked.collection, keep=keep)
     return collection, caller.purpose_for(asked.collection, required=collection.require_purpose, given=asked.purpose)

@@ -83,7 +83,7 @@ def plain(answer: httpx.Response, names: Names) -> Any:
 
     kind = answer.headers.get("Content-Type", "")
     body: Any = answer.content
-    if "json" in kind and "x-ndjson" not in kind:
+    if body and "json" in kind and "x-ndjson" not in kind:
         body = cleaned(answer.json())
     elif kind.startswith(("text/csv", "application/x-ndjson")):
         body = sorted(_masked(line, names) for line in answer.text.splitlines())
