@@ -5,7 +5,6 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
-from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.errors import ModelMismatchError
 from service.gallery.changing import merged_attributes
@@ -38,10 +37,7 @@ async def change_watch(runtime: Runtime, caller: Caller, watch_id: UUID, patch: 
     loaded = runtime.embedder.model_id
     async with runtime.database.transaction() as session:
         watches = WatchRepository(session)
-        found = await seen(session, caller, watch_id)
-        # Before anything of the watch is locked, in the order of those that delete the collection.
-        await CollectionRepository(session).kept(found.collection)
-        models = {loaded, found.model_id}
+        models = {loaded, (await seen(session, caller, watch_id)).model_id}
         heads = {model_id: await watches.hold_evaluation(model_id) for model_id in sorted(models)}
         watch = await seen(session, caller, watch_id, lock=True)
         values = await _changes(runtime, session, caller, watch, patch)

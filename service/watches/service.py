@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
+from service.collections.repository import CollectionRepository
 from service.database.engine import Session
 from service.errors import ConflictError, NotFoundError
 from service.gallery.repository import GalleryRepository
@@ -165,11 +166,14 @@ async def seen(session: Session, caller: Caller, watch_id: UUID, *, lock: bool =
         session: The unit of work.
         caller: Who asks.
         watch_id: The watch.
-        lock: Whether nobody else may change it until the end of the transaction.
+        lock: Whether nobody else may change it, or delete its collection, until the end of the transaction.
 
     Raises:
         NotFoundError: There is none that the caller sees.
     """
+    if lock:
+        # The collection before the watch: whoever deletes it with its watches locks in that order.
+        await CollectionRepository(session).kept((await seen(session, caller, watch_id)).collection)
     watch = await WatchRepository(session).get(watch_id, lock=lock)
     if watch is None or not caller.sees(watch.collection):
         raise NotFoundError(f"There is no watch {watch_id}; it may have been deleted.")

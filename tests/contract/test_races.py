@@ -105,15 +105,26 @@ async def _until_they_wait(tasks: list[asyncio.Task[httpx.Response]], database: 
 
 
 @asynccontextmanager
-async def deleting_collection(database: Database, name: str) -> AsyncIterator[None]:
-    async with database.transaction() as session:
-        collections, deletion = CollectionRepository(session), DeletionRepository(session)
-        collection = await collections.named(name)
-        await collections.hold_enrolments()
-        await collections.hold(collection.id)
-        await deletion.delete_rows(await deletion.next_of(collection.id, 1000))
-        await collections.delete(collection.id)
+async def deleting_collection(tenant: Tenant, patch: pytest.MonkeyPatch, pause: str) -> AsyncIterator[None]:
+    """Delete a tenant's collection by a job, which pauses before or after the last thing that it does to a row."""
+    paused, go_on, delete = asyncio.Event(), asyncio.Event(), CollectionRepository.delete
+
+    async def slowly(collections: CollectionRepository, collection_id: UUID) -> None:
+        if pause == "after":
+            await delete(collections, collection_id)
+        paused.set()
+        await go_on.wait()
+        if pause == "before":
+            await delete(collections, collection_id)
+
+    patch.setattr(CollectionRepository, "delete", slowly)
+    answer = await tenant.client.delete(f"/collections/{tenant.token}", headers=tenant.key)
+    assert answer.status_code == 202, answer.text
+    await asyncio.wait_for(paused.wait(), 20)
+    try:
         yield
+    finally:
+        go_on.set()
 
 
 @asynccontextmanager
@@ -123,11 +134,14 @@ async def deleting_crops(database: Database, *crop_ids: str) -> AsyncIterator[No
         yield
 
 
-async def test_its_collection_is_deleted(furnished: Callable[[], Awaitable[Tenant]], beside: Database) -> None:
+@pytest.mark.parametrize("pause", ["before", "after"])
+async def test_its_collection_is_deleted(
+    furnished: Callable[[], Awaitable[Tenant]], beside: Database, monkeypatch: pytest.MonkeyPatch, pause: str
+) -> None:
     tenant = await furnished()
     async with beside.reading() as session:
         gone = (await CollectionRepository(session).named(tenant.token)).id
-    found = await answers_beside(tenant, deleting_collection(beside, tenant.token), beside)
+    found = await answers_beside(tenant, deleting_collection(tenant, monkeypatch, pause), beside)
     faults = [(name, one.text) for name, some in found.items() for one in some if one.status_code >= 500]
     assert faults == []
     expected = {"create_watch", "create_vehicle", "create_judgement", "update_collection"}
