@@ -39,7 +39,15 @@ def _each_once(crop_ids: list[UUID]) -> list[UUID]:
 
 QueryCrops = Annotated[list[UUID], Field(min_length=1, max_length=MAX_QUERY_CROPS), AfterValidator(_each_once)]
 Score = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
-WebhookUrl = Annotated[str, Field(min_length=1, max_length=LONGEST_URL)]
+WebhookUrl = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=LONGEST_URL,
+        # What can be said of it without knowing which hosts may be told: service/watches/addresses.py judges.
+        json_schema_extra={"pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[0-9A-Za-z._~:%\[\]-]+([/?][!$-;=?-\[\]_a-z~]*)?#?$"},
+    ),
+]
 Names = Annotated[list[Name], Field(min_length=1, max_length=MOST_NAMES)]
 Tracks = Annotated[list[TrackKey], Field(min_length=1, max_length=MOST_NAMES)]
 

@@ -2,13 +2,18 @@
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from service.watches.addresses import Destinations, RefusedAddressError
+from service.watches.requests import WebhookUrl
 
 PRIVATE = [
     "127.0.0.1",
@@ -56,6 +61,14 @@ MALFORMED = [
     "https://example.org\\@10.0.0.1/",
     "https://example.org/" + "a" * 2048,
 ]
+
+URLS = st.tuples(
+    st.sampled_from(["https://", "http://", "Https://", "https:", "ftp://", ""]),
+    st.sampled_from(["example.org", "a-b.example.org", PUBLIC[0], f"[{PUBLIC[1]}]", "a@example.org", ""]),
+    st.sampled_from(["", ":443", ":", ":x"]),
+    st.text(st.characters(max_codepoint=127), max_size=8).map(lambda text: f"/{text}") | st.text(max_size=3),
+).map("".join)
+"""Addresses, and what is nearly one."""
 
 
 @pytest.fixture
@@ -113,6 +126,21 @@ class TestPublicOnly:
     def test_what_is_no_address(self, public_only: Destinations, url: str) -> None:
         with pytest.raises(RefusedAddressError):
             public_only.check(url)
+
+    @given(url=URLS)
+    @example(url="https://[2606:2800:220:1:248:1893:25c8:1946]:8443/hook?a=b&c=%20#")
+    @example(url="HTTPS://hook_1.Example.org.")
+    @example(url="https://example.org?a")
+    def test_what_is_one_is_described(self, url: str) -> None:
+        """The description may take more, as it knows no hosts, never less."""
+        destinations = Destinations(["example.org"], loopback=False)
+        try:
+            destinations.check(url)
+        except RefusedAddressError:
+            return
+        finally:
+            destinations.close()
+        assert re.search(TypeAdapter(WebhookUrl).json_schema()["pattern"], url)
 
     @pytest.mark.parametrize("host", ["hook.example.org", PUBLIC[0]])
     async def test_no_plain_http(self, public_only: Destinations, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
