@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
@@ -46,10 +48,13 @@ def postgres_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+        make_conninfo(**dict.fromkeys(parsed.query, ""))  # refuses names of options that there are not
+    except (ArgumentError, ValueError, ProgrammingError):
+        # Not in its words: what it takes for a port or an option may be the password.
         raise ValueError(
-            "The database URL cannot be read; it looks like postgresql://user:password@host/name."
-        ) from error
+            "The database URL cannot be read; it looks like postgresql://user:password@host:port/name, with characters "
+            "such as / or @ in the password percent-encoded, and takes the options of PostgreSQL after a question mark."
+        ) from None
     if parsed.drivername not in {"postgres", "postgresql", DRIVER}:
         raise ValueError(
             f"The database must be PostgreSQL (postgresql://user:password@host/name), not {parsed.drivername}."
@@ -129,6 +134,7 @@ class Database:
             pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=True,
             json_deserializer=load_json,
+            hide_parameters=True,  # a traceback in the log shows the statement that failed, not what it was given
             connect_args=connection_arguments(parsed),
         )
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)

@@ -49,7 +49,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     arguments = connection_arguments(parsed)
     # Another replica may take its time; the wait for it must not end in a lock timeout.
     arguments["options"] += " -c lock_timeout=0"
-    engine = create_engine(parsed, poolclass=NullPool, connect_args=arguments)
+    engine = create_engine(parsed, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
     with translated_errors(), engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config = configuration(connection)
