@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # two pips in one environment spoil it
-.PHONY: help demo run test test-faults openapi generators lint format bench clean
+.PHONY: help demo run test test-faults test-contract openapi generators lint format bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,10 @@ test-faults: $(VENV)/.dev ## Run the kill -9 tests, 10,000 malformed uploads and
 	@CLIP_SENET_FAULT_ROUNDS=10000 $(BIN)/python -m pytest tests/faults/test_malformed_uploads.py
 	@CLIP_SENET_FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/faults/test_kill_index.py
 	@CLIP_SENET_FAULT_SECONDS=60 $(BIN)/python -m pytest tests/index/test_threads.py
+
+test-contract: $(VENV)/.dev ## Try all that openapi.json tells of with Schemathesis, a quarter of an hour (`make test` does the first part)
+	@CLIP_SENET_CONTRACT_SECONDS=$${CLIP_SENET_CONTRACT_SECONDS:-400} CLIP_SENET_CONTRACT_SEED=$${CLIP_SENET_CONTRACT_SEED:-$$(date +%s)} \
+		$(BIN)/python -m pytest tests/contract/test_schemathesis.py -o log_cli=true --log-cli-level=INFO
 
 openapi: $(VENV)/.dev ## Write openapi.json, the description that clients are generated from
 	@$(BIN)/clip-senet openapi --out openapi.json
