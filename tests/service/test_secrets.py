@@ -31,8 +31,9 @@ async def test_every_route_at_the_lowest_level(
     make_jpeg: Callable[..., bytes],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.INFO, "sqlalchemy")  # each statement
+    caplog.set_level(logging.DEBUG, "service")
+    caplog.set_level(logging.DEBUG)  # the last, as what the fixture takes goes by it
     operator = await header(postgres_url, "admin", name="operations")
     async with serve(make_settings(database_url=postgres_url, auth="on", watch_poll_s=0.02)) as client:
         tenant = Tenant(client, operator, "harbour-town", make_jpeg, 0)
@@ -52,6 +53,7 @@ async def test_every_route_at_the_lowest_level(
         if record.name != "httpx"  # the client of this test; the service sends without one
     )
     assert len(made) >= 5
+    assert "DEBUG" in caplog.text
     assert "INSERT INTO watches" in logged
     assert '"path": "/collections/harbour-town"' in logged
     for secret in made | {text for text in tenant.secrets if text.startswith(("csk_", "whsec_"))}:
