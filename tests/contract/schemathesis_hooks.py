@@ -6,6 +6,7 @@ CONTRACT_KEY_ID is the id of the key that it sends.
 import io
 import os
 import re
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -33,6 +34,7 @@ def _picture(seed: int) -> bytes:
 schemathesis.openapi.format("binary", st.sampled_from([_picture(seed) for seed in range(8)]))
 OWN_KEY = os.environ["CONTRACT_KEY_ID"]
 MULTIPART = "multipart/form-data"
+_IN_PYTHON = {"array": list, "string": str}
 
 BEYOND_SCHEMAS = [
     re.compile(pattern)
@@ -71,14 +73,14 @@ BEYOND_SCHEMAS = [
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, object]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, object]) -> None:
     """Leave the key alone that all is tried with: without it nothing would be."""
     if case.path_parameters and case.path_parameters.get("key_id") == OWN_KEY:
         case.path_parameters["key_id"] = str(uuid4())
 
 
 @schemathesis.hook
-def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:
+def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """Whether it is one."""
     if isinstance(failure, RejectedPositiveData):
         return not (_refused_for_what_no_schema_can_say(response) or _names_nothing(case))
@@ -102,33 +104,30 @@ def _refused_for_what_no_schema_can_say(response: Response) -> bool:
     )
 
 
-def _names_nothing(case: Case) -> bool:
+def _names_nothing(case: Case[Any]) -> bool:
     """Schemathesis takes a null that it was answered for an id, and sends the word."""
     return None in (case.path_parameters or {}).values()
 
 
-def _is_right_as_text(case: Case) -> bool:
+def _is_right_as_text(case: Case[Any]) -> bool:
     """A form cannot tell a text from a list of one or a number, which Schemathesis puts there out of other answers."""
     if case.media_type != MULTIPART or not isinstance(case.body, dict):
         return False
     (form,) = case.operation.body
     kinds = {name: schema.get("type") for name, schema in form.definition["schema"]["properties"].items()}
-    return any(
-        not isinstance(value, {"array": list, "string": str}.get(kinds.get(name), object))
-        for name, value in case.body.items()
-    )
+    return any(not isinstance(value, _IN_PYTHON.get(kinds.get(name, ""), object)) for name, value in case.body.items())
 
 
-def _is_a_revoked_key(case: Case, response: Response) -> bool:
+def _is_a_revoked_key(case: Case[Any], response: Response) -> bool:
     """It stays in the list of keys, and says so."""
-    return case.operation.path == "/keys/{key_id}" and response.json().get("revoked_at") is not None
+    return bool(case.operation.path == "/keys/{key_id}" and response.json().get("revoked_at") is not None)
 
 
-def _is_part_of_what_was_made(case: Case) -> bool:
+def _is_part_of_what_was_made(case: Case[Any]) -> bool:
     """A collection that was just made has no calibration yet."""
-    return case.operation.path == "/collections/{name}/calibration"
+    return bool(case.operation.path == "/collections/{name}/calibration")
 
 
-def _names_another_vehicle(case: Case) -> bool:
+def _names_another_vehicle(case: Case[Any]) -> bool:
     """A vehicle's id may hold slashes: PATCH /vehicles/a/crops changes the vehicle "a/crops"."""
-    return case.operation.path.startswith("/vehicles/") and case.method in {"GET", "PATCH", "DELETE"}
+    return bool(case.operation.path.startswith("/vehicles/")) and case.method in {"GET", "PATCH", "DELETE"}

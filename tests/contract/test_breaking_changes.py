@@ -59,6 +59,12 @@ OLD: Json = {
                     "camera": {"type": "string", "minLength": 1, "maxLength": 256},
                     "speed": {"anyOf": [{"type": "number"}, {"type": "null"}]},
                     "kind": {"type": "string", "const": "car"},
+                    "marks": {"type": "array", "items": {"type": "string"}},
+                    "words": {
+                        "type": "object",
+                        "propertyNames": {"maxLength": 64},
+                        "additionalProperties": {"type": "string", "maxLength": 512},
+                    },
                 },
             },
         }
@@ -92,6 +98,23 @@ BREAKING: dict[str, tuple[Change, str]] = {
         "maxLength",
     ),
     "pattern": (lambda _p, schemas, _c: schemas["NewCrop"]["properties"]["camera"].update(pattern="a"), "pattern is a"),
+    "new pattern": (
+        lambda _p, _s, crops: crops["get"]["parameters"][0]["schema"].update(pattern="a"),
+        "pattern is a, not open",
+    ),
+    "each once": (lambda _p, schemas, _c: words(schemas, "marks").update(uniqueItems=True), "marks: each may be there"),
+    "further field": (
+        lambda _p, schemas, _c: words(schemas)["additionalProperties"].update(maxLength=9),
+        "words, each further field: maxLength is 9, not 512",
+    ),
+    "name of a further field": (
+        lambda _p, schemas, _c: words(schemas)["propertyNames"].update(maxLength=9),
+        "words, each name: maxLength is 9, not 64",
+    ),
+    "no further field": (
+        lambda _p, schemas, _c: words(schemas).update(additionalProperties=False),
+        "words: it takes no further fields",
+    ),
     "value of a parameter": (
         lambda _p, _s, crops: crops["get"]["parameters"][1]["schema"]["enum"].remove("old"),
         "'old' is no value of it",
@@ -158,6 +181,8 @@ HARMLESS: dict[str, Change] = {
         {"in": "query", "name": "x", "schema": {"type": "string"}}
     ),
     "wider bounds": lambda _p, _s, crops: crops["get"]["parameters"][0]["schema"].update(minimum=0, maximum=1000),
+    "more marks": lambda _p, schemas, _c: words(schemas, "marks").update(items={}),
+    "longer further fields": lambda _p, schemas, _c: words(schemas).update(additionalProperties=True),
     "no bounds": lambda _p, _s, crops: crops["get"]["parameters"][0].update(schema={"type": "integer"}),
     "wider type": lambda _p, _s, crops: crops["get"]["parameters"][0].update(schema={"type": "number"}),
     "new value of a parameter": lambda _p, _s, crops: crops["get"]["parameters"][1]["schema"]["enum"].append("best"),
@@ -174,6 +199,11 @@ HARMLESS: dict[str, Change] = {
     "failure gone": lambda _p, _s, crops: crops["get"]["responses"].pop("404"),
     "words": lambda _p, schemas, _c: schemas["Crop"].update(description="other", title="other"),
 }
+
+
+def words(schemas: Json, name: str = "words") -> Any:
+    """A field of NewCrop."""
+    return schemas["NewCrop"]["properties"][name]
 
 
 def changed(change: Change) -> Json:

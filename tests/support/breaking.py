@@ -12,7 +12,8 @@ Json = dict[str, Any]
 
 _LOWER_BOUNDS = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
-_FORMS = ("pattern", "format")
+_FORMS = ("pattern", "format", "multipleOf", "contentMediaType")
+_PARTS = {"items": "each", "additionalProperties": "each further field", "propertyNames": "each name"}
 
 
 def breaking_changes(old: Json, new: Json) -> list[str]:
@@ -130,12 +131,15 @@ class Comparison:
     def _member_differences(
         self, wide: Json, narrow: Json, where: str, seen: frozenset[tuple[str, str]]
     ) -> Iterator[str]:
-        if "items" in wide and "items" in narrow:
-            yield from self.differences(wide["items"], narrow["items"], f"{where}, each", seen)
+        for part, name in _PARTS.items():
+            if isinstance(wide.get(part), dict) and isinstance(narrow.get(part), dict):
+                yield from self.differences(wide[part], narrow[part], f"{where}, {name}", seen)
         fields, known = narrow.get("properties", {}), wide.get("properties", {})
         for name in sorted(set(wide.get("required", ())) - set(narrow.get("required", ()))):
             yield f"{where}: {name} is " + ("not always there" if self.open_objects else "required")
         closed = not self.open_objects and wide.get("additionalProperties") is False
+        if closed and _is_open(narrow):
+            yield f"{where}: it takes no further fields"
         for name, schema in fields.items():
             if name in known:
                 yield from self.differences(known[name], schema, f"{where}, {name}", seen)
@@ -161,6 +165,11 @@ def _name(schema: Json) -> str:
     return str(schema.get("$ref", "").rpartition("/")[2] or schema.get("const") or schema.get("type") or "anything")
 
 
+def _is_open(schema: Json) -> bool:
+    """Whether an object may hold fields beyond those that are named."""
+    return schema.get("type") == "object" and schema.get("additionalProperties", True) is not False
+
+
 def _type_differences(wide: Json, narrow: Json) -> Iterator[str]:
     types = {"integer": {"integer", "number"}}.get(narrow.get("type", ""), {narrow.get("type")})
     if "type" in wide and wide["type"] not in types:
@@ -182,6 +191,8 @@ def _bound_differences(wide: Json, narrow: Json) -> Iterator[str]:
     for bound in _UPPER_BOUNDS:
         if bound in wide and not narrow.get(bound, float("inf")) <= wide[bound]:
             yield f"{bound} is {wide[bound]:g}, not {narrow.get(bound, 'open')}"
+    if wide.get("uniqueItems") and not narrow.get("uniqueItems"):
+        yield "each may be there once only"
     for form in _FORMS:
         if form in wide and wide[form] != narrow.get(form):
             yield f"{form} is {wide[form]}, not {narrow.get(form, 'open')}"
