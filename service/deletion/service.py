@@ -150,6 +150,8 @@ async def _begin(
 
 async def _erase(runtime: Runtime, caller: Caller, deleted: _Deleted, wait_s: float) -> JobRecord | None:
     """Remove what is left of crops whose rows are gone; where that takes longer, the job that does it."""
+    if not deleted.crop_ids:
+        return None  # there is nothing to wait for, whatever others are deleting
     runtime.follower.note_commit(deleted.sequence)
     left = await remove_pictures(runtime.store, deleted.crop_ids)
     if not left and await wait_until_in_no_file(runtime, deleted.sequence, wait_s):

@@ -280,6 +280,22 @@ class TestSome:
         assert answer.status_code == status, answer.text
         assert crops[0] in await left_in(shared_client, "untouched")
 
+    async def test_of_none_there_is_nothing_to_wait_for(
+        self, shared_client: httpx.AsyncClient, enroll_shared: Post, runtime: Runtime
+    ) -> None:
+        """Otherwise a tenant would be told by a 202 that somebody else is deleting."""
+        await enrolled(enroll_shared, 5, collection="none-of-these")
+        process = (
+            "INSERT INTO processes (id, name, clean_sequence, seen_at) VALUES (gen_random_uuid(), 'dirty', 0, now())"
+        )
+        async with runtime.database.transaction() as session:
+            await session.execute(text(process))
+        body = {"collection": "none-of-these", "camera_ids": ["nowhere"]}
+        answer = await shared_client.post("/gallery/delete", json=body, headers={"Prefer": "respond-async"})
+        async with runtime.database.transaction() as session:
+            await session.execute(text("DELETE FROM processes WHERE name = 'dirty'"))
+        assert (answer.status_code, answer.json()["count"]) == (200, 0)
+
     async def test_of_one_collection_only(self, shared_client: httpx.AsyncClient, enroll_shared: Post) -> None:
         mine = await enrolled(enroll_shared, 1, collection="mine", camera_id="shared")
         theirs = await enrolled(enroll_shared, 2, collection="theirs", camera_id="shared")
