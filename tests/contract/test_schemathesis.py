@@ -46,13 +46,8 @@ class Furnished:
         """What comes of trying a description, its examples about what is there."""
         copy = about(description, self.things, self.model, folder)
         tries = tried(copy, self.process.address, key, folder, seed=SEED, **how)
-        logger.info(
-            "seed %d: %d cases, %d of them no findings by the hooks, findings: %s",
-            SEED,
-            tries.cases,
-            tries.dropped,
-            dict(tries.findings) or "none",
-        )
+        logger.info("seed %d: %d cases, %d no findings by the hooks", SEED, tries.cases, tries.dropped)
+        logger.info("findings: %s; never a success: %s", dict(tries.findings) or "none", tries.never_accepted)
         return tries
 
 
@@ -78,8 +73,7 @@ def test_a_key_for_everything_finds_nothing(furnished: Furnished, tmp_path: Path
     tries = furnished.tried(FILE, furnished.key("admin"), tmp_path, phases=phases, seconds=SECONDS)
     assert not tries.findings, tries.said
     assert tries.cases > 5000
-    never = [operation for operation, accepted in tries.accepted.items() if not accepted]
-    assert len(never) < 12, f"nothing was found, and of these none was answered with a success: {never}"
+    assert len(tries.never_accepted) < 10, f"much was asked about what is not there: {tries.never_accepted}"
 
 
 def test_a_key_of_one_collection_finds_nothing(furnished: Furnished, tmp_path: Path) -> None:

@@ -22,14 +22,14 @@ class Tries:
         cases: How many requests were tried.
         dropped: How many findings the hooks knew to be none.
         findings: How many there are of each kind.
-        accepted: How many requests that follow the description were answered with a success, by operation.
+        never_accepted: Operations of which no request that follows the description was answered with a success.
         said: All that it said, shortened.
     """
 
     cases: int
     dropped: int
     findings: Mapping[str, int]
-    accepted: Mapping[str, int]
+    never_accepted: tuple[str, ...]
     said: str
 
 
@@ -81,11 +81,9 @@ def tried(
     assert not written["errors"], said
     findings = {failure["title"]: failure["count"] for failure in written["failures"]}
     assert (done.returncode == 0) == (not findings), said
-    return Tries(written["test_cases"]["generated"], written["filtered"], findings, _accepted(written), said)
+    return Tries(written["test_cases"]["generated"], written["filtered"], findings, _never_accepted(written), said)
 
 
-def _accepted(report: Mapping[str, Any]) -> dict[str, int]:
-    return {
-        operation: sum(phase["accepted"] for phase in phases.values())
-        for operation, phases in report["valid_rates"].items()
-    }
+def _never_accepted(report: Mapping[str, Any]) -> tuple[str, ...]:
+    rates = report["valid_rates"].items()
+    return tuple(operation for operation, phases in rates if not any(phase["accepted"] for phase in phases.values()))

@@ -8,9 +8,15 @@ from typing import Any, Final
 
 import httpx
 
-VEHICLES: Final = 12
-CROPS: Final = 3
-"""Of each vehicle: enough of both to learn a calibration from."""
+VEHICLES: Final = 20
+CAMERAS: Final = ("gate-north", "gate-south", "depot")
+"""Each saw each vehicle once: pairs enough to learn a calibration from, as the example of one wants it."""
+TAXI: Final = {
+    "label": "Taxi 139",
+    "notes": "Left rear door is dented.",
+    "attributes": {"colour": "red", "type": "van"},
+}
+"""What the example of a vehicle says of it."""
 NOWHERE: Final = "http://127.0.0.1:9"
 """Nobody listens there: a message stays on its way."""
 
@@ -39,9 +45,9 @@ def furnish(client: httpx.Client, make_jpeg: Callable[..., bytes]) -> dict[str, 
     _post(client, "/collections", {"name": "harbour"})
     crops = _enroll(client, make_jpeg)
     for number, crop_ids in enumerate(crops, 139):
-        _post(client, "/vehicles", {"vehicle_id": f"taxi-{number:04}", "label": "taxi", "crop_ids": crop_ids})
+        _post(client, "/vehicles", {"vehicle_id": f"taxi-{number:04}", "crop_ids": crop_ids, **TAXI})
     judgement = _post(client, "/judgements", {"crop_id": crops[0][0], "query_crop_id": crops[1][0], "same": False})
-    _post(client, "/collections/default/calibration", {"from_vehicles": True, "false_match_rate": 0.1})
+    _post(client, "/collections/default/calibration", {"from_vehicles": True})
     watch = {"name": "taxi", "crop_ids": crops[0], "min_score": -1, "webhook_url": NOWHERE}
     watches = [_post(client, "/watches", watch) for _ in range(3)]
     jobs = [_post(client, "/jobs", {"kind": "reembed_collection", "collection": "default"}) for _ in range(2)]
@@ -75,6 +81,8 @@ def about(description: Path, things: Mapping[str, str], model: Mapping[str, Any]
     query = told["components"]["schemas"]["EmbeddingSearch"]["properties"]
     query["model_id"]["examples"] = [model["model_id"]]
     query["vector"]["examples"] = [[1.0] + [0.0] * (model["dimension"] - 1)]
+    for operation in told["paths"]["/collections/{name}/calibration"].values():
+        operation["parameters"][0]["schema"]["examples"] = ["default"]  # its crops show vehicles, those of harbour none
     copy = folder / description.name
     copy.write_text(json.dumps(told))
     return copy
@@ -82,10 +90,8 @@ def about(description: Path, things: Mapping[str, str], model: Mapping[str, Any]
 
 def _enroll(client: httpx.Client, make_jpeg: Callable[..., bytes], first: int = 0) -> list[list[str]]:
     """Ids of the crops of each vehicle, which its pictures show larger and smaller."""
-    pictures = [(vehicle, crop) for vehicle in range(VEHICLES) for crop in range(CROPS)]
-    items = [
-        {"camera_id": ("gate-north", "depot")[crop % 2], "track_id": str(17 + vehicle)} for vehicle, crop in pictures
-    ]
+    pictures = [(vehicle, crop) for vehicle in range(VEHICLES) for crop in range(len(CAMERAS))]
+    items = [{"camera_id": CAMERAS[crop], "track_id": str(17 + vehicle)} for vehicle, crop in pictures]
     files = [
         ("images", ("crop", make_jpeg(first + vehicle, (96 - 8 * crop, 64 - 8 * crop)))) for vehicle, crop in pictures
     ]
@@ -93,7 +99,7 @@ def _enroll(client: httpx.Client, make_jpeg: Callable[..., bytes], first: int = 
     answer = client.post("/gallery", files=files, data={"items": json.dumps(items), **common})
     assert answer.status_code == 201, answer.text
     ids = [item["id"] for item in answer.json()["items"]]
-    return [ids[CROPS * vehicle : CROPS * (vehicle + 1)] for vehicle in range(VEHICLES)]
+    return [ids[start : start + len(CAMERAS)] for start in range(0, len(ids), len(CAMERAS))]
 
 
 def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> Any:
