@@ -210,7 +210,10 @@ class TestServe:
         assert "Traceback" not in done.stderr
         assert not (tmp_path / "data").exists()
 
-    def test_does_not_open_itself_to_a_network_unasked(self, tmp_path: Path) -> None:
+    def test_does_not_open_itself_to_a_network_without_keys(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CLIP_SENET_AUTH", "off")
         done = self.serve("--host", "0.0.0.0", "--port", 0, "--data-dir", tmp_path / "data")  # noqa: S104 - that is the point
         assert done.returncode == 1
         assert "no loopback address" in done.stderr

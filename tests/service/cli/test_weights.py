@@ -59,8 +59,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "weights"
 
 
-def run(folder: Path, *arguments: str, columns: int = 80) -> Result:
-    environment = {"CLIP_SENET_WEIGHTS_DIR": str(folder), "COLUMNS": str(columns)}
+def run(folder: Path, *arguments: str) -> Result:
+    environment = {"CLIP_SENET_WEIGHTS_DIR": str(folder), "COLUMNS": "80"}
     return CliRunner().invoke(app, ["weights", *arguments], env=environment)
 
 
@@ -81,14 +81,14 @@ class TestList:
     def test_the_state_is_that_of_the_folder(self, folder: Path, server: FileServer, tinyclip: bytes) -> None:
         server.cuts = [1000, 0, 0, 0]
         run(folder, "fetch", "small")
-        assert "~1 MB  begun: 0.0 MB are here" in run(folder, "list", columns=120).stdout
+        assert "~1 MB  begun: 0.0 MB are here" in run(folder, "list").stdout
         run(folder, "fetch", "small")
         digest = sha256(tinyclip).hexdigest()
-        row = run(folder, "list", columns=120).stdout
+        row = run(folder, "list").stdout
         assert "MB  here since 20" in row
-        assert f"sha256 {digest[:12]}" in row
+        assert f"sha256{digest[:12]}" in "".join(row.split())  # the cell is folded where the terminal is narrow
         (folder / f"small-{digest[:8]}.pt").unlink()
-        assert "has gone or changed: fetch it again" in run(folder, "list", columns=120).stdout
+        assert "hasgoneorchanged:fetchitagain" in "".join(run(folder, "list").stdout.split())
 
     def test_a_damaged_record_is_a_sentence(self, folder: Path) -> None:
         folder.mkdir()

@@ -83,4 +83,4 @@ def test_another_collection_is_refused_in_words(page: Page, service: ServiceProc
     page.goto(f"{service.address}/console/cameras?collection=yours")
     give(page, key)
     expect(page.get_by_role("alert").first).to_contain_text("may not use the collection 'yours'")
-    assert page.locator("#collection-choice option").all_inner_texts() == ["yours", "mine"]
+    expect(page.locator("#collection-choice option")).to_have_text(["yours", "mine"])

@@ -104,11 +104,23 @@ class TestAnswers:
             await pool.run(ASK, make_jpeg(1)[:200])
         assert "OSError" in caplog.text
 
-    async def test_all_processes_work_at_once(self, pool: DecodePool, make_jpeg: MakeJpeg) -> None:
+    async def test_every_answer_goes_to_who_asked(self, pool: DecodePool, make_jpeg: MakeJpeg) -> None:
         asked = [pool.run(ASK, make_jpeg(seed)) for seed in range(40)]
         made = await asyncio.gather(*asked)
         assert [one.sha256 for one in made] == [hashlib.sha256(make_jpeg(seed)).digest() for seed in range(40)]
-        assert all(psutil.Process(pid).cpu_times().user > 0 for pid in pool.pids)
+
+    async def test_all_processes_work_at_once(self, pool: DecodePool, make_jpeg: MakeJpeg) -> None:
+        """One after the other, the second would be given up a whole time limit after the first."""
+        for pid in pool.pids:
+            freeze(pid)
+
+        async def given_up(seed: int) -> float:
+            with pytest.raises(UndecodableImageError, match=r"within 1\.5 s"):
+                await pool.run(ASK, make_jpeg(seed))
+            return time.monotonic()
+
+        first, second = await asyncio.gather(given_up(1), given_up(2))
+        assert abs(second - first) < TIMEOUT_S
 
 
 class TestFailures:
