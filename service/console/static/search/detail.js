@@ -2,8 +2,8 @@
 
 import { byId, el, integer } from "../shared/dom.js";
 import { cropImage } from "../shared/pictures.js";
+import { decisionMark, scoreBar, scoreText, when } from "../shared/sightings.js";
 import { inLocalTime, inUtc } from "../shared/time.js";
-import { decisionMark, scoreBar, scoreText, when } from "./results.js";
 
 export class Detail {
   #dialog = byId("detail");

@@ -5,11 +5,12 @@ import { collection } from "../shared/collection.js";
 import { byId, el } from "../shared/dom.js";
 import { clearMessages, showProblem } from "../shared/messages.js";
 import "../shared/shell.js";
+import { vehicleLink } from "../shared/sightings.js";
 import { TimeBrush } from "./brush.js";
 import { confirmHit } from "./confirm.js";
 import { Detail } from "./detail.js";
 import { picture, QueryForm } from "./query.js";
-import { Results, vehicleLink } from "./results.js";
+import { Results } from "./results.js";
 import { Trail } from "./trail.js";
 
 const BUCKETS = 60;

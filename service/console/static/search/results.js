@@ -1,20 +1,11 @@
 // The answer: how it was found, and the ranked pictures.
 
-import { ROOT } from "../shared/api.js";
-import { collection } from "../shared/collection.js";
 import { button, byId, count, el, integer } from "../shared/dom.js";
 import { cropImage } from "../shared/pictures.js";
-import { inLocalTime, inUtc } from "../shared/time.js";
+import { DECISIONS, decisionMark, scoreBar, scoreText, vehicleLink, when } from "../shared/sightings.js";
+import { inLocalTime } from "../shared/time.js";
 
 const THUMBNAIL_PX = 320;
-
-export const scoreText = (score) => score.toFixed(3).replace("-", "−");
-
-export function scoreBar(score) {
-  const fill = el("span", { class: "fill" });
-  fill.style.width = `${Math.min(1, Math.max(0, score)) * 100}%`;
-  return el("span", { class: "bar", "aria-hidden": "true" }, fill);
-}
 
 const filtersOf = ({ cameras, from, to, minScore }) => cameras.length > 0 || from !== null || to !== null || minScore !== null;
 
@@ -132,24 +123,6 @@ export class Results {
   }
 }
 
-const DECISIONS = { match: ["good", "match"], possible: ["warn", "possible match"], none: ["muted", "no match"] };
-
-/** A crop's vehicle, as a way to its page; whether anybody has confirmed it is said. */
-export function vehicleLink({ vehicle_id: id, vehicle_confirmed: confirmed }) {
-  const address = new URL("console/vehicles", ROOT);
-  address.search = new URLSearchParams({ collection, vehicle: id }).toString();
-  const title = confirmed ? "Confirmed: see where it was seen" : "As claimed at enrolment: see where it was seen";
-  return el("a", { href: address.href, title }, confirmed ? `${id} ✓` : id);
-}
-
-/** What the collection's calibration makes of a hit; nothing where it has none. */
-export function decisionMark({ decision, probability }) {
-  if (decision === null) return null;
-  const [kind, text] = DECISIONS[decision];
-  const share = probability === null ? "" : ` · ${Math.round(100 * probability)} % of such pairs are one vehicle`;
-  return el("p", { class: "decision" }, el("span", { class: `mark ${kind}` }, text), el("span", { class: "share" }, share));
-}
-
 /** The decision on the whole answer, or why there is none. */
 function decided({ decision, explanation, hits }) {
   if (hits.length === 0) return null;
@@ -162,12 +135,6 @@ function complaints({ quality }) {
   return quality.flatMap(({ problems }, at) =>
     problems.map(({ detail }) => el("p", { class: "caution" }, quality.length > 1 ? `Picture ${at + 1}: ${detail}` : detail)),
   );
-}
-
-/** Both clocks of a capture time, or that it is unknown. */
-export function when(iso) {
-  if (iso === null) return el("p", { class: "when unknown" }, "Time unknown");
-  return el("p", { class: "when" }, el("time", { dateTime: iso }, inLocalTime(iso)), el("span", { class: "utc" }, inUtc(iso)));
 }
 
 function spoken({ score, crop }) {
