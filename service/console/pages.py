@@ -38,6 +38,7 @@ class Page:
 PAGES: Final = (
     Page("search", "Vehicle search", "Search"),
     Page("vehicles", "Vehicles", "Vehicles"),
+    Page("watches", "Watches", "Watches"),
     Page("cameras", "Cameras", "Cameras"),
     Page("collections", "Collections", "Collections"),
     Page("jobs", "Jobs", "Jobs"),

@@ -1,5 +1,6 @@
 // One result, large, with everything known about it.
 
+import { addressOfNewWatch } from "../shared/collection.js";
 import { byId, el, integer } from "../shared/dom.js";
 import { cropImage } from "../shared/pictures.js";
 import { decisionMark, scoreBar, scoreText, when } from "../shared/sightings.js";
@@ -69,7 +70,7 @@ export class Detail {
         ),
         cropImage(hit.crop.id, { alt: `Picture of rank ${hit.rank}`, class: "large" }),
         facts(hit),
-        el("div", { class: "actions" }, button("Search by this picture", "primary", () => this.#onPick(hit))),
+        el("div", { class: "actions" }, button("Search by this picture", "primary", () => this.#onPick(hit)), el("a", { href: addressOfNewWatch([hit.crop.id]) }, "Watch for it")),
       ),
     );
   }

@@ -1,6 +1,6 @@
 // The console: a query form on the left, its answer on the right, and the way back between queries.
 
-import { fetchImage, listCameras, ROOT, search, ServiceProblem, timeline } from "../shared/api.js";
+import { fetchImage, get, listCameras, ROOT, search, ServiceProblem, timeline } from "../shared/api.js";
 import { collection } from "../shared/collection.js";
 import { byId, el } from "../shared/dom.js";
 import { clearMessages, showProblem } from "../shared/messages.js";
@@ -186,5 +186,20 @@ byId("reset").addEventListener("click", () => {
   byId("files").focus();
 });
 
+/** Where the address names a crop, another page asks to search by it. */
+async function searchByAddress() {
+  const asked = new URLSearchParams(location.search).get("crop");
+  if (asked === null) return;
+  let crop = null;
+  const known = await attempt(
+    async (signal) => {
+      crop = await get(`gallery/${encodeURIComponent(asked)}`, {}, signal);
+    },
+    searchByAddress,
+  );
+  if (known) await searchBy({ crop });
+}
+
 loadGallery();
+searchByAddress();
 document.addEventListener("visibilitychange", () => document.hidden || loadGallery());

@@ -1,6 +1,6 @@
 // The collection that the pages are about: the address says it, and this tab remembers it.
 
-import { all, ServiceProblem } from "./api.js";
+import { all, ROOT, ServiceProblem } from "./api.js";
 import { byId, el } from "./dom.js";
 
 const KEY = "clip-senet-collection";
@@ -17,6 +17,20 @@ export function addressOf(name) {
   const address = new URL(location.href);
   address.search = new URLSearchParams({ collection: name }).toString();
   address.hash = "";
+  return address.href;
+}
+
+/** The address of the search by an enrolled crop of this collection. */
+export function addressOfSearch(crop) {
+  const address = new URL(ROOT);
+  address.search = new URLSearchParams({ collection, crop }).toString();
+  return address.href;
+}
+
+/** The address of the dialog that makes a watch for enrolled crops of this collection. */
+export function addressOfNewWatch(crops) {
+  const address = new URL("console/watches", ROOT);
+  address.search = new URLSearchParams([["collection", collection], ...crops.map((crop) => ["crop", crop])]).toString();
   return address.href;
 }
 

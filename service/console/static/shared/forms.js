@@ -27,9 +27,10 @@ export const numberOf = (input) => (input.value === "" ? null : Number(input.val
 
 /**
  * Ask in a dialog. What the service refuses is told in the dialog, which stays open.
- * @param {{title: string, fields: Node[], action: string, danger?: boolean, submit: function(): Promise}} form where `submit` answers false, the dialog stays
+ * @param {{title: string, fields: Node[], action: string, danger?: boolean, submit: function(): Promise, cancel?: boolean}} form
+ *   where `submit` answers false, the dialog stays; without `cancel`, the action is the only way out
  */
-export function ask({ title, fields, action, danger = false, submit }) {
+export function ask({ title, fields, action, danger = false, submit, cancel = true }) {
   const problems = el("div", { role: "alert" });
   const send = el("button", { type: "submit", class: danger ? "danger" : "primary" }, action);
   const dialog = el("dialog", { class: "form-dialog", "aria-label": title });
@@ -39,7 +40,7 @@ export function ask({ title, fields, action, danger = false, submit }) {
     el("h2", {}, title),
     problems,
     ...fields,
-    el("div", { class: "actions" }, send, button("Cancel", () => dialog.close())),
+    el("div", { class: "actions" }, send, cancel ? button("Cancel", () => dialog.close()) : null),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -54,6 +55,7 @@ export function ask({ title, fields, action, danger = false, submit }) {
     }
   });
   dialog.append(form);
+  if (!cancel) dialog.addEventListener("cancel", (event) => event.preventDefault());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

@@ -1,7 +1,7 @@
 // One vehicle: what is said of it, its path over the cameras, and its pictures.
 
 import { all, get, send, ServiceProblem } from "../shared/api.js";
-import { collection } from "../shared/collection.js";
+import { addressOfNewWatch, collection } from "../shared/collection.js";
 import { button, count, el, integer } from "../shared/dom.js";
 import { ask, field, text, textOf } from "../shared/forms.js";
 import { clearMessages, showProblem } from "../shared/messages.js";
@@ -12,6 +12,7 @@ import { CropPicker } from "./crops.js";
 import { timelineOf } from "./timeline.js";
 
 const THUMBNAIL_PX = 160;
+const MOST_WATCHED = 16;
 
 /** The page of a vehicle; of all of them for null. */
 export function addressOfVehicle(id) {
@@ -59,8 +60,9 @@ export class VehiclePage {
 
   #showHead(vehicle, sightings) {
     const said = Object.entries(vehicle.attributes).map(([name, value]) => `${name}: ${value}`).join(", ");
+    const watch = el("a", { href: addressOfNewWatch(sightings.map(({ best_crop: best }) => best.id).slice(0, MOST_WATCHED)) }, "Watch for it");
     const actions = vehicle.confirmed
-      ? [button("Edit", () => this.#edit(vehicle)), button("Merge another into it", () => this.#merge()), button("Forget it", () => this.#forget(vehicle))]
+      ? [watch, button("Edit", () => this.#edit(vehicle)), button("Merge another into it", () => this.#merge()), button("Forget it", () => this.#forget(vehicle))]
       : [];
     this.#head.replaceChildren(
       el("h2", {}, vehicle.label ?? vehicle.vehicle_id, " ", el("span", { class: `mark ${vehicle.confirmed ? "good" : "muted"}` }, vehicle.confirmed ? "confirmed" : "only claimed")),

@@ -1,0 +1,90 @@
+// The hits of a watch, newest first; new ones appear as they come.
+
+import { get, ServiceProblem } from "../shared/api.js";
+import { addressOfSearch } from "../shared/collection.js";
+import { button, count, el } from "../shared/dom.js";
+import { repeat } from "../shared/live.js";
+import { cropImage } from "../shared/pictures.js";
+import { decisionMark, scoreBar, scoreText, vehicleLink, when } from "../shared/sightings.js";
+import { inLocalTime } from "../shared/time.js";
+
+const EVERY_MS = 2_000;
+const PAGE = 50;
+const THUMBNAIL_PX = 160;
+
+export class Hits {
+  #path;
+  #onNew;
+  #list = el("ol", { class: "sightings", "aria-label": "Hits, newest first" });
+  #live = el("span", { class: "mark muted" }, "not read yet");
+  #news = el("p", { class: "hint", role: "status" });
+  #more = button("More", () => this.#loadOlder(), { class: "next-page", hidden: true });
+  #newest = null;
+  #cursor = null;
+  #came = 0;
+
+  /** @param {string} path of the watch @param {{onNew: function()}} listeners called when hits came while the page was open */
+  constructor(path, { onNew }) {
+    this.#path = `${path}/hits`;
+    this.#onNew = onNew;
+    this.element = el("section", { "aria-labelledby": "hits-title" }, el("h2", { id: "hits-title" }, "Hits ", this.#live), this.#news, this.#list, this.#more);
+  }
+
+  /** Show what was found so far, and from then on whatever is found, every other second. */
+  follow() {
+    repeat(() => this.#look(), EVERY_MS);
+  }
+
+  async #look() {
+    try {
+      if (this.#newest === null) await this.#loadOlder();
+      else await this.#loadNew();
+      this.#sayLive("good", "live");
+    } catch (error) {
+      if (!(error instanceof ServiceProblem)) throw error;
+      this.#sayLive("bad", `not live: ${error.detail ?? error.message}`);
+    }
+  }
+
+  #sayLive(kind, text) {
+    this.#live.className = `mark ${kind}`;
+    if (this.#live.textContent !== text) this.#live.textContent = text;
+  }
+
+  async #loadOlder() {
+    const page = await get(this.#path, { limit: PAGE, cursor: this.#cursor });
+    this.#list.append(...page.items.map((hit) => card(hit, false)));
+    this.#newest ??= page.items[0]?.number ?? 0;
+    this.#cursor = page.next_cursor;
+    this.#more.hidden = this.#cursor === null;
+    if (this.#list.children.length === 0) this.#news.textContent = "Nothing was found yet. Hits appear here as they come.";
+  }
+
+  async #loadNew() {
+    const page = await get(this.#path, { limit: PAGE, after: this.#newest });
+    if (page.items.length === 0) return;
+    for (const hit of page.items) this.#list.prepend(card(hit, true));
+    this.#newest = page.items.at(-1).number;
+    this.#came += page.items.length;
+    this.#news.textContent = `${count(this.#came, "new hit")} since this page was opened.`;
+    this.#onNew();
+  }
+}
+
+function card({ number, score, decision, found_at: found, crop }, fresh) {
+  return el(
+    "li",
+    { class: fresh ? "sighting fresh" : "sighting" },
+    crop.has_image ? cropImage(crop.id, { size: THUMBNAIL_PX, alt: `Picture of hit ${number}` }) : el("span", { class: "no-preview" }, "No picture is kept"),
+    el(
+      "div",
+      {},
+      el("p", {}, el("strong", {}, crop.camera_id), crop.vehicle_id === null ? null : " · ", crop.vehicle_id === null ? null : vehicleLink(crop)),
+      el("p", { class: "score" }, scoreBar(score), el("span", { class: "number" }, scoreText(score))),
+      decisionMark({ decision, probability: null }),
+      when(crop.captured_at),
+      el("p", { class: "hint" }, `Hit ${number}, found ${inLocalTime(found)}`),
+      el("p", {}, el("a", { href: addressOfSearch(crop.id) }, "Search by it")),
+    ),
+  );
+}
