@@ -32,7 +32,7 @@ def main(address: str) -> None:
         page.keyboard.press("Enter")
         expect(page.locator(".hit").first).to_be_visible(timeout=30_000)
         page.wait_for_load_state("networkidle")
-        page.locator("#results").evaluate("() => document.activeElement.blur()")
+        page.evaluate("() => document.activeElement.blur()")
         page.screenshot(path=PICTURE)
         browser.close()
 
