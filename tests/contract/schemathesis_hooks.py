@@ -4,8 +4,10 @@ CONTRACT_KEY_ID is the id of the key that it sends.
 """
 
 import io
+import json
 import os
 import re
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -34,7 +36,7 @@ def _picture(seed: int) -> bytes:
 schemathesis.openapi.format("binary", st.sampled_from([_picture(seed) for seed in range(8)]))
 OWN_KEY = os.environ["CONTRACT_KEY_ID"]
 MULTIPART = "multipart/form-data"
-_IN_PYTHON = {"array": list, "string": str}
+_IN_PYTHON: dict[str, Any] = {"array": list, "string": str, "integer": int, "number": int | float, "boolean": bool}
 
 BEYOND_SCHEMAS = [
     re.compile(pattern)
@@ -48,6 +50,7 @@ BEYOND_SCHEMAS = [
         r"score and model_id: are for queries that are not enrolled",
         r"^score: is required where there is no query_crop_id",
         r"^give one of min_score and decision",
+        r"^exclude_same_camera: needs camera_id",
         r"^camera_id: is required",
         r"^Deleting takes at least one condition",
         r"is paired with itself",
@@ -110,12 +113,24 @@ def _names_nothing(case: Case[Any]) -> bool:
 
 
 def _is_right_as_text(case: Case[Any]) -> bool:
-    """A form cannot tell a text from a list of one or a number, which Schemathesis puts there out of other answers."""
+    """A form cannot tell a text from a list of one or a number, which Schemathesis puts there out of other answers.
+
+    Nor a number from its text.
+    """
     if case.media_type != MULTIPART or not isinstance(case.body, dict):
         return False
     (form,) = case.operation.body
     kinds = {name: schema.get("type") for name, schema in form.definition["schema"]["properties"].items()}
-    return any(not isinstance(value, _IN_PYTHON.get(kinds.get(name, ""), object)) for name, value in case.body.items())
+    return any(_is_another_kind(value, kinds.get(name, "")) for name, value in case.body.items())
+
+
+def _is_another_kind(value: object, kind: str) -> bool:
+    """Whether it is another kind of value that a form writes as it would write one of this kind."""
+    if kind in {"integer", "number", "boolean"} and isinstance(value, str):
+        with suppress(ValueError):
+            return isinstance(json.loads(value), _IN_PYTHON[kind])
+        return False
+    return not isinstance(value, _IN_PYTHON.get(kind, object))
 
 
 def _is_a_revoked_key(case: Case[Any], response: Response) -> bool:
