@@ -70,7 +70,8 @@ class RetentionRepository:
 
         They are looked for by their ids, which grow with time (UUIDv7), as nothing else of them is in an index.
         """
-        bound = UUID(int=int(rule.before.timestamp() * 1000) << 80)
+        # Retention may reach back to before 1970, from when no id is.
+        bound = UUID(int=max(0, int(rule.before.timestamp() * 1000)) << 80)
         old = select(Crop.id).where(
             Crop.collection_id == rule.collection_id,
             Crop.id < bound,

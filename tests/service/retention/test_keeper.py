@@ -80,6 +80,19 @@ async def test_by_time_of_capture_or_else_of_enrolment(
     assert await keeper.expire() == 0
 
 
+async def test_a_retention_of_a_century_holds_up_no_other(
+    database: Database, enrol: Enrol, keeper: RetentionKeeper
+) -> None:
+    """It reaches back to before the clock of the ids began."""
+    (kept,) = await enrol(database, captured_at=datetime(1950, 1, 1, tzinfo=UTC))
+    await enrol(database, captured_at=datetime(1900, 1, 1, tzinfo=UTC))
+    await enrol(database, collection="other", captured_at=NOW - 2 * DAY)
+    await _keep(database, 36_500)
+    await _keep(database, 1, "other")
+    assert await keeper.expire() == 2
+    assert await _left(database) == {kept.id}
+
+
 async def test_many_go_in_steps_by_one_line_each_and_are_on_record(
     database: Database, enrol: Enrol, keeper: RetentionKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
