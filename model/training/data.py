@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from model.training.recipe import Augmentation
 from model.training.seeds import seed_of
 
 _MOST_WORKERS = 8
+_DEATH_SECONDS = 5
 Sample = tuple[Tensor, int, int]
 
 
@@ -111,11 +113,16 @@ def read_batches(loader: "DataLoader[Batch]") -> Iterator[Batch]:
 
     Raises:
         DatasetError: A crop cannot be read.
+        TrainingError: A worker was killed before its batch was fetched from it.
     """
     try:
         yield from loader
     except ModelError as error:
         raise type(error)(str(error).rpartition(f"{type(error).__name__}: ")[2].strip()) from error
+    except (ConnectionError, EOFError) as error:
+        # A worker that dies closes its connections before the signal of its death is sent.
+        _await_a_death(loader)
+        raise _killed(f"DataLoader worker: {error}") from error
 
 
 @contextmanager
@@ -130,10 +137,7 @@ def deaths_of_workers() -> Iterator[None]:
     except RuntimeError as error:
         if not str(error).startswith("DataLoader worker"):
             raise
-        raise TrainingError(
-            f"A process that reads crops was killed ({str(error).partition(chr(10))[0]}), as happens where memory or "
-            "shared memory runs out: take fewer --workers, then go on with --resume."
-        ) from error
+        raise _killed(str(error).partition("\n")[0]) from error
 
 
 def end_workers(loader: "DataLoader[Batch]") -> None:
@@ -144,6 +148,22 @@ def end_workers(loader: "DataLoader[Batch]") -> None:
     iterator = loader._iterator  # noqa: SLF001 - torch ends workers when nothing refers to them, as a traceback does
     if isinstance(iterator, _MultiProcessingDataLoaderIter):
         iterator._shutdown_workers()  # noqa: SLF001
+
+
+def _await_a_death(loader: "DataLoader[Batch]") -> None:
+    """Until a worker has ended, so that what torch raises at its signal is raised here, not amid whatever follows."""
+    iterator = loader._iterator  # noqa: SLF001 - as in `end_workers`
+    if isinstance(iterator, _MultiProcessingDataLoaderIter):
+        workers = {worker.sentinel: worker for worker in iterator._workers}  # noqa: SLF001
+        for sentinel in wait(list(workers), timeout=_DEATH_SECONDS):
+            workers[sentinel].join(_DEATH_SECONDS)
+
+
+def _killed(said: str) -> TrainingError:
+    return TrainingError(
+        f"A process that reads crops was killed ({said}), as happens where memory or shared memory runs out: take "
+        "fewer --workers, then go on with --resume."
+    )
 
 
 def _leave_signals_to_the_run(_worker: int) -> None:

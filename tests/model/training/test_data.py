@@ -117,6 +117,27 @@ def test_a_killed_worker_is_said_with_what_helps(make_crops: MakeCrops, make_rec
     end_workers(loader)
 
 
+def test_a_worker_that_dies_while_its_batch_is_fetched_is_said_alike(
+    make_crops: MakeCrops, make_recipe: MakeRecipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = loader_with_a_worker(make_crops(40), make_recipe())
+    batches = read_batches(loader)
+    next(batches)
+    (worker,) = loader._iterator._workers  # type: ignore[union-attr]
+    assert loader._iterator._data_queue._reader.poll(60)  # type: ignore[union-attr]
+    # As in the moment between the end of its connections and the signal of its death.
+    monkeypatch.setattr(worker, "is_alive", lambda: True)
+    of_torch = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(TrainingError, match=r"was killed \(DataLoader worker: .*\), .*: take fewer --workers"):
+            list(batches)
+        assert worker.exitcode == -signal.SIGKILL
+    finally:
+        signal.signal(signal.SIGCHLD, of_torch)
+    end_workers(loader)
+
+
 def test_workers_end_while_a_traceback_still_refers_to_their_loader(
     make_crops: MakeCrops, make_recipe: MakeRecipe
 ) -> None:
