@@ -154,9 +154,11 @@ def _await_a_death(loader: "DataLoader[Batch]") -> None:
     """Until a worker has ended, so that what torch raises at its signal is raised here, not amid whatever follows."""
     iterator = loader._iterator  # noqa: SLF001 - as in `end_workers`
     if isinstance(iterator, _MultiProcessingDataLoaderIter):
-        workers = {worker.sentinel: worker for worker in iterator._workers}  # noqa: SLF001
-        for sentinel in wait(list(workers), timeout=_DEATH_SECONDS):
-            workers[sentinel].join(_DEATH_SECONDS)
+        workers = iterator._workers  # noqa: SLF001
+        ended = wait([worker.sentinel for worker in workers], timeout=_DEATH_SECONDS)
+        for worker in workers:
+            if worker.sentinel in ended:
+                worker.join(_DEATH_SECONDS)
 
 
 def _killed(said: str) -> TrainingError:

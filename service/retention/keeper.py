@@ -54,7 +54,7 @@ class RetentionKeeper:
             self._task = None
 
     async def expire(self) -> int:
-        """Delete now what is old enough.
+        """Delete now what is old enough. A collection where that fails is logged, and holds up no other.
 
         Returns:
             How many crops were deleted; 0 where another process is at it.
@@ -66,8 +66,13 @@ class RetentionKeeper:
             collections = await RetentionRepository(session).collections()
         total = 0
         for collection_id in collections:
-            while crop_ids := await self._step(collection_id):
-                total += len(crop_ids)
+            try:
+                while crop_ids := await self._step(collection_id):
+                    total += len(crop_ids)
+            except UnavailableError:
+                raise
+            except Exception:
+                logger.exception("Retention of collection %s failed; it is tried again", collection_id)
         return total
 
     async def _step(self, collection_id: UUID) -> Sequence[UUID]:

@@ -22,7 +22,7 @@ from service.gallery.records import NewCrop
 from service.gallery.repository import GalleryRepository
 from service.retention import keeper as module
 from service.retention.keeper import RetentionKeeper
-from service.retention.repository import RETENTION_LOCK
+from service.retention.repository import RETENTION_LOCK, RetentionRepository, Rule
 
 Post = Callable[..., Awaitable[httpx.Response]]
 Enrol = Callable[..., Awaitable[list[NewCrop]]]
@@ -91,6 +91,30 @@ async def test_a_retention_of_a_century_holds_up_no_other(
     await _keep(database, 1, "other")
     assert await keeper.expire() == 2
     assert await _left(database) == {kept.id}
+
+
+async def test_a_collection_where_it_fails_is_told_and_holds_up_no_other(
+    database: Database,
+    enrol: Enrol,
+    keeper: RetentionKeeper,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (stuck,) = await enrol(database, collection="first", captured_at=NOW - 2 * DAY)
+    await enrol(database, collection="second", captured_at=NOW - 2 * DAY)
+    await _keep(database, 1, "first")
+    await _keep(database, 1, "second")
+
+    async def step(self: RetentionRepository, rule: Rule, crops: int) -> datetime | None:
+        if rule.name == "first":
+            raise ValueError("a time that no calendar has")
+        return await whole(self, rule, crops)
+
+    whole = RetentionRepository.step
+    monkeypatch.setattr(RetentionRepository, "step", step)
+    assert await keeper.expire() == 1
+    assert await _left(database) == {stuck.id}
+    assert "a time that no calendar has" in caplog.text
 
 
 async def test_many_go_in_steps_by_one_line_each_and_are_on_record(
