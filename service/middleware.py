@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import MalformedRequestError, TooLargeError
+from service.masking import masked
 from service.problems import problem_response, service_error_response
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -38,8 +39,8 @@ access_logger = logging.getLogger("service.access")
 class RequestContextMiddleware:
     """Names each request, answers what nothing else caught with a plain 500, and logs the request.
 
-    The request id is the client's X-Request-Id where that is a short plain word, otherwise a new UUIDv7. The access log
-    is one JSON object a line, without the query string: it may hold vehicle ids.
+    The request id is the client's X-Request-Id where that is a short plain word and no secret, otherwise a new UUIDv7.
+    The access log is one JSON object a line, without the query string: it may hold vehicle ids.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -150,7 +151,8 @@ class WholeMultipartMiddleware:
 
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    return given if _SANE_REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
+    sane = _SANE_REQUEST_ID.fullmatch(given) and masked(given) == given  # it is kept in the audit log for good
+    return given if sane else str(uuid_utils.uuid7())
 
 
 async def _unexpected(scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,7 +172,7 @@ def _log_access(scope: Scope, request_id: str, status: int, seconds: float) -> N
         "request_id": request_id,
         "client": client[0] if client else None,
         "method": scope["method"],
-        "path": scope["path"],
+        "path": masked(scope["path"]),
         "status": status,
         "took_ms": round(1000 * seconds, 1),
     }

@@ -21,6 +21,8 @@ LONGEST_URL: Final = 2048
 _LOOKUPS: Final = 4
 _LOOPBACK: Final = ipaddress.IPv4Address("127.0.0.1")
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_NOT_GLOBAL: Final = [ipaddress.ip_network(one) for one in ("64:ff9b:1::/48", "fec0::/10", "::/96")]
+"""IPv6 that Python takes for global: translators of a network's own (RFC 8215), and what RFC 3879 and 4291 gave up."""
 _NEVER_PLAIN: Final = frozenset(' "<>\\^`{|}')
 _PORTS: Final = {"https": 443, "http": 80}
 
@@ -37,7 +39,7 @@ class Destinations:
     Args:
         allowed: Names of hosts, addresses, and networks such as 10.0.0.0/8 that may be reached though they are not
             public, and by plain http.
-        loopback: Whether this machine may be, too: where the service itself is offered to it alone.
+        loopback: Whether this machine may be, too: where the service is offered to whoever runs it alone.
     """
 
     def __init__(self, allowed: Iterable[str], *, loopback: bool) -> None:
@@ -157,7 +159,7 @@ def _look_up(host: str, port: int) -> list[Address]:
 def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and (inner := _embedded(address)) is not None:
         return _is_public(inner)
-    return address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast and not any(address in network for network in _NOT_GLOBAL)
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -1,7 +1,6 @@
 """The part of a process that evaluates watches and tells their webhooks."""
 
 from service.database.engine import Database
-from service.loopback import is_loopback
 from service.settings import Settings
 from service.watches.addresses import Destinations
 from service.watches.deliverer import Deliverer, DeliveryRhythm
@@ -28,7 +27,9 @@ class Watching:
     """
 
     def __init__(self, database: Database, settings: Settings, model_id: str, dimension: int) -> None:
-        self.destinations = Destinations(settings.webhook_allowed, loopback=is_loopback(settings.host))
+        # A proxy on this machine offers a service on loopback to others, who must not have it ask its neighbours.
+        of_one = not settings.asks_for_keys and not settings.allowed_hosts
+        self.destinations = Destinations(settings.webhook_allowed, loopback=of_one)
         timeout_s = settings.webhook_timeout_s
         self.sender = WebhookSender(self.destinations, min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s)
         rhythm = DeliveryRhythm(poll_s=settings.watch_poll_s, retry_s=settings.webhook_retry_s)

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from typing import Annotated
+from uuid import UUID
 
 import httpx
 import pytest
@@ -11,8 +12,10 @@ from fastapi import FastAPI, Form, Request
 from starlette.middleware import Middleware
 from starlette.responses import StreamingResponse
 
+from service.keys.secret import new_key
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
 from service.problems import install_problem_handlers
+from service.watches.signing import new_secret
 
 LIMIT = 1000
 
@@ -174,3 +177,23 @@ async def test_the_access_log_holds_no_query(client: httpx.AsyncClient, caplog: 
         "path": "/nowhere",
         "status": 404,
     }
+
+
+async def test_a_secret_where_none_belongs_is_in_no_log(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service.access")
+    key, secret = new_key(), new_secret()
+    given = {"X-Request-Id": key}
+    answer = await client.delete(f"/keys/{key}", headers=given)
+    await client.get(f"/watches/{secret}", headers=given)
+    await client.get(f"/keys/{key[:60]}", headers={"X-Request-Id": f"id-of-{key[:40]}"})
+    entries = [json.loads(record.getMessage()) for record in caplog.records if record.name == "service.access"]
+    prefix = key.split("_")[1]
+    assert [entry["path"] for entry in entries] == [
+        f"/keys/csk_{prefix}_...",
+        "/watches/whsec_...",
+        f"/keys/csk_{prefix}_...",
+    ]
+    assert key[20:30] not in caplog.text
+    assert UUID(answer.headers["X-Request-Id"])

@@ -12,8 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from service.database.engine import Database
+from service.settings import Settings
 from service.watches.addresses import Destinations, RefusedAddressError
 from service.watches.requests import WebhookUrl
+from service.watches.watching import Watching
 
 PRIVATE = [
     "127.0.0.1",
@@ -33,6 +36,9 @@ PRIVATE = [
     "ff02::1",
     "::ffff:10.0.0.1",
     "64:ff9b::a00:1",  # 10.0.0.1 by way of a translator
+    "64:ff9b:1::a00:1",
+    "::10.0.0.1",
+    "fec0::1",
     "2002:a00:1::",
     "2001:0:4136:e378:8000:63bf:f5ff:fffe",
 ]
@@ -165,6 +171,22 @@ class TestPublicOnly:
 
 
 class TestAllowed:
+    @pytest.mark.parametrize(
+        ("offered", "loopback"),
+        [({}, True), ({"auth": "on"}, False), ({"allowed_hosts": "reid.example.org"}, False), ({"host": "::"}, False)],
+        ids=["to-one", "with-keys", "behind-a-proxy", "to-a-network"],
+    )
+    async def test_this_machine_only_where_the_service_is_offered_to_nobody_else(
+        self, database: Database, offered: dict[str, Any], loopback: bool
+    ) -> None:
+        watching = Watching(database, Settings(**offered), "model", 512)
+        if loopback:
+            watching.destinations.check("http://127.0.0.1:8299/")
+        else:
+            with pytest.raises(RefusedAddressError, match="This machine is not public"):
+                watching.destinations.check("http://127.0.0.1:8299/")
+        await watching.sender.close()
+
     async def test_this_machine_for_a_service_of_this_machine(self) -> None:
         destinations = Destinations([], loopback=True)
         destinations.check("http://localhost:8000/")
