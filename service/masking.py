@@ -7,5 +7,5 @@ _SECRETS: Final = re.compile(r"(csk_[0-9a-f]{1,12})_[0-9a-f]+|(whsec_)[A-Za-z0-9
 
 
 def masked(text: str) -> str:
-    """A text in which `csk_<prefix>_...` and `whsec_...` stand for API keys and secrets of webhooks, cut off ones too."""
+    """A text in which `csk_<prefix>_...` and `whsec_...` stand for keys and webhook secrets, even cut off ones."""
     return _SECRETS.sub(lambda found: f"{found[1]}_..." if found[1] else f"{found[2]}...", text)

@@ -177,7 +177,7 @@ class TestAllowed:
         ids=["to-one", "with-keys", "behind-a-proxy", "to-a-network"],
     )
     async def test_this_machine_only_where_the_service_is_offered_to_nobody_else(
-        self, database: Database, offered: dict[str, Any], loopback: bool
+        self, database: Database, offered: dict[str, Any], *, loopback: bool
     ) -> None:
         watching = Watching(database, Settings(**offered), "model", 512)
         if loopback:
