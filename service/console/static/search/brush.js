@@ -1,10 +1,13 @@
 // The time brush: how many pictures were taken when, and the part of it that the search looks at.
 
 import { byId, el, integer } from "../shared/dom.js";
-import { inLocalTime, inputOfTime } from "../shared/time.js";
+import { inLocalTime, inputNotBefore, inputOfTime } from "../shared/time.js";
 
 const EDGES = ["from", "to"];
+// About a pixel: the least that can be chosen, and what cannot be told from an end of the span.
 const SMALLEST_SHARE = 0.004;
+// The fields hold whole seconds; a smaller step would not move them.
+const SMALLEST_STEP_MS = 1000;
 
 export class TimeBrush {
   #track = byId("brush-track");
@@ -20,7 +23,7 @@ export class TimeBrush {
       this.#handles[edge].addEventListener("keydown", (event) => this.#step(event, edge));
       byId(edge).addEventListener("input", () => this.#render());
     }
-    byId("brush-clear").addEventListener("click", () => this.#write(null, null));
+    byId("brush-clear").addEventListener("click", () => this.#write({ from: null, to: null }));
   }
 
   /** @param {?{start: string, end: string, counts: number[]}} timeline null where no time of capture is known */
@@ -65,17 +68,28 @@ export class TimeBrush {
       const handle = this.#handles[edge];
       handle.style.left = `${100 * (edge === "from" ? left : right)}%`;
       handle.setAttribute("aria-valuenow", String(Math.round(100 * (edge === "from" ? left : right))));
-      handle.setAttribute("aria-valuetext", inLocalTime(new Date(window[edge]).toISOString()));
+      handle.setAttribute("aria-valuetext", byId(edge).value === "" ? "no limit" : inLocalTime(new Date(window[edge]).toISOString()));
     }
     byId("brush-clear").hidden = byId("from").value === "" && byId("to").value === "";
   }
 
-  /** Set the two fields; null leaves one empty. They tell whoever listens, this brush too. */
-  #write(from, to) {
-    for (const [edge, time] of [["from", from], ["to", to]]) {
-      byId(edge).value = time === null ? "" : inputOfTime(new Date(time));
+  /**
+   * Set the fields of the edges named, the other stays as it is. An edge at its end of the span, or null, leaves the field
+   * empty: no limit. Both are rounded outwards, so that no picture in what is chosen is left out. The fields tell whoever
+   * listens, this brush too.
+   * @param {{from?: ?number, to?: ?number}} edges
+   */
+  #write(edges) {
+    for (const [edge, time] of Object.entries(edges)) {
+      byId(edge).value = this.#valueOf(edge, time);
       byId(edge).dispatchEvent(new Event("input"));
     }
+  }
+
+  #valueOf(edge, time) {
+    const margin = SMALLEST_SHARE * (this.#end - this.#start);
+    if (time === null || (edge === "from" ? time <= this.#start + margin : time >= this.#end - margin)) return "";
+    return edge === "from" ? inputOfTime(new Date(time)) : inputNotBefore(new Date(time));
   }
 
   #drag(event) {
@@ -84,12 +98,13 @@ export class TimeBrush {
     const shown = this.#track.getBoundingClientRect();
     const time = ({ clientX }) => this.#start + Math.min(1, Math.max(0, (clientX - shown.left) / shown.width)) * (this.#end - this.#start);
     const edge = EDGES.find((one) => this.#handles[one] === event.target);
-    const fixed = edge === undefined ? time(event) : this.#window[edge === "from" ? "to" : "from"];
+    const first = time(event);
     this.#handles[edge ?? "to"].focus();
     const follow = (moved) => {
       const reached = time(moved);
-      if (Math.abs(reached - fixed) < SMALLEST_SHARE * (this.#end - this.#start)) return;
-      this.#write(Math.min(fixed, reached), Math.max(fixed, reached));
+      const edges = edge === undefined ? { from: Math.min(first, reached), to: Math.max(first, reached) } : { [edge]: reached };
+      const next = { ...this.#window, ...edges };
+      if (next.to - next.from >= SMALLEST_SHARE * (this.#end - this.#start)) this.#write(edges);
     };
     const end = () => {
       this.#track.removeEventListener("pointermove", follow);
@@ -106,8 +121,9 @@ export class TimeBrush {
     if (!(event.key in steps)) return;
     event.preventDefault();
     const window = this.#window;
-    const moved = Math.min(this.#end, Math.max(this.#start, window[edge] + (steps[event.key] * (this.#end - this.#start)) / 100));
+    const step = Math.max(SMALLEST_STEP_MS, (this.#end - this.#start) / 100);
+    const moved = Math.min(this.#end, Math.max(this.#start, window[edge] + steps[event.key] * step));
     const next = { ...window, [edge]: moved };
-    if (next.from < next.to) this.#write(next.from, next.to);
+    if (next.from < next.to) this.#write({ [edge]: moved });
   }
 }

@@ -32,6 +32,14 @@ export function inputOfTime(date) {
   return `${day}T${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** The first such value that is no earlier than a time: for the end of a window, which is not part of it. */
+export function inputNotBefore(date) {
+  const time = new Date(Math.ceil(date.getTime() / 1000) * 1000);
+  // An hour that the clock shows twice is read as the first of the two; what stands for a time in the second comes after both.
+  while (new Date(inputOfTime(time)) < date) time.setTime(time.getTime() + 900_000);
+  return inputOfTime(time);
+}
+
 /** One sentence about what is sent for the two inputs. */
 export function zoneSentence(from, to) {
   const zone = zoneName();
