@@ -23,6 +23,8 @@ def guarded_service(untrained_weights: Path, shared_postgres_url: str) -> Iterat
     key = asyncio.run(header(shared_postgres_url, "enroll", "search", "read", "delete", "admin"))["X-API-Key"]
     with (
         data_folder() as folder,
-        ServiceProcess(folder, auth="on", database_url=shared_postgres_url, **settings) as service,
+        ServiceProcess(
+            folder, auth="on", webhook_allowed="127.0.0.1", database_url=shared_postgres_url, **settings
+        ) as service,
     ):
         yield service.address, key

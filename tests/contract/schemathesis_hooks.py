@@ -120,12 +120,15 @@ def _is_right_as_text(case: Case[Any]) -> bool:
     if case.media_type != MULTIPART or not isinstance(case.body, dict):
         return False
     (form,) = case.operation.body
-    kinds = {name: schema.get("type") for name, schema in form.definition["schema"]["properties"].items()}
-    return any(_is_another_kind(value, kinds.get(name, "")) for name, value in case.body.items())
+    schemas = form.definition["schema"]["properties"]
+    return any(_is_another_kind(value, schemas.get(name, {})) for name, value in case.body.items())
 
 
-def _is_another_kind(value: object, kind: str) -> bool:
+def _is_another_kind(value: object, schema: dict[str, Any]) -> bool:
     """Whether it is another kind of value that a form writes as it would write one of this kind."""
+    kind = schema.get("type", "")
+    if kind == "array" and isinstance(value, list):
+        return any(_is_another_kind(one, schema.get("items", {})) for one in value)
     if kind in {"integer", "number", "boolean"} and isinstance(value, str):
         with suppress(ValueError):
             return isinstance(json.loads(value), _IN_PYTHON[kind])

@@ -52,6 +52,7 @@ async def furnished(
         follower_poll_s=0.02,
         watch_poll_s=0.02,
         webhook_timeout_s=1,
+        webhook_allowed=frozenset({"127.0.0.1"}),
     )
     operator = await header(shared_postgres_url, "admin", name="operations")
     async with serve(settings) as client:

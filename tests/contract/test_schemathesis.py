@@ -58,7 +58,9 @@ def furnished(
     settings = {"weights": untrained_weights, "preset": "tiny", "device": "cpu", "torch_threads": 1}
     with (
         data_folder() as folder,
-        ServiceProcess(folder, auth="on", database_url=shared_postgres_url, **settings) as process,
+        ServiceProcess(
+            folder, auth="on", webhook_allowed="127.0.0.1", database_url=shared_postgres_url, **settings
+        ) as process,
     ):
         key = asyncio.run(header(shared_postgres_url, "admin"))
         with httpx.Client(base_url=process.address, headers=key, timeout=60) as client:

@@ -110,7 +110,7 @@ async def client(
         device="cpu",
         torch_threads=1,
         watch_poll_s=0.02,
-        webhook_allowed="127.0.0.1,localhost",  # type: ignore[arg-type]
+        webhook_allowed=frozenset({"127.0.0.1", "localhost"}),
         webhook_retry_s=0.05,
         webhook_timeout_s=1,
     )
