@@ -12,6 +12,7 @@ from uuid import uuid4
 from model.embedder import Embedder
 from service.audit.viewings import ViewingLog
 from service.change_log import ChangeLogKeeper
+from service.crops.removal import PictureRemover
 from service.crops.store import FileCropStore
 from service.crops.sweep import sweep_orphans
 from service.database.engine import Database
@@ -54,6 +55,10 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         stack.callback(store.close)
         await store.check()
         swept = await sweep_orphans(store, database, settings.orphan_age_s)
+        remover = PictureRemover(database, store)
+        await remover.remove()
+        remover.start()
+        stack.push_async_callback(remover.stop)
         embedder = await asyncio.to_thread(
             Embedder.load,
             settings.weights,

@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+from service.collections.repository import CollectionRepository
 from service.crops.store import CropStore
 from service.database.engine import Database
+from service.errors import ConflictError, NotFoundError
 from service.gallery.repository import GalleryRepository
 
 BATCH = 500
@@ -28,26 +30,37 @@ async def remove_images(
     Args:
         database: The rows.
         store: The pictures.
-        collection_id: The collection. Whoever calls this has turned keep_images off before, so that none are added.
+        collection_id: The collection, whose keep_images is off, so that none are added.
         advance: Told after each step of how many have been removed so far.
 
     Returns:
         How many were removed.
 
     Raises:
+        ConflictError: The collection keeps pictures, perhaps again; those that are left stay.
+        NotFoundError: The collection is gone.
         UnavailableError: Database or store cannot be used; what was removed stays removed.
     """
     removed = 0
     after: UUID | None = None
-    while True:
-        async with database.reading() as session:
-            crop_ids = await GalleryRepository(session).ids_with_image(collection_id, BATCH, after)
-        if not crop_ids:
-            return removed
+    while crop_ids := await _remove_some(database, store, collection_id, after):
         after = crop_ids[-1]
-        for crop_id in crop_ids:
-            await store.delete(crop_id)
-        async with database.transaction() as session:
-            await GalleryRepository(session).forget_images(crop_ids)
         removed += len(crop_ids)
         await advance(removed)
+    return removed
+
+
+async def _remove_some(database: Database, store: CropStore, collection_id: UUID, after: UUID | None) -> list[UUID]:
+    """Remove the next pictures, while nobody can decide to keep them; which ones."""
+    async with database.transaction() as session:
+        collection = await CollectionRepository(session).unchanged(collection_id)
+        if collection is None:
+            raise NotFoundError("The collection is gone.")
+        if collection.keep_images:
+            raise ConflictError(f"The collection {collection.name!r} keeps pictures; those that are left stay.")
+        gallery = GalleryRepository(session)
+        crop_ids = await gallery.ids_with_image(collection_id, BATCH, after)
+        for crop_id in crop_ids:
+            await store.delete(crop_id)
+        await gallery.forget_images(crop_ids)
+    return crop_ids

@@ -153,6 +153,11 @@ class CollectionRepository:
         found = select(Collection).where(Collection.name == name).with_for_update(key_share=True)
         return await self._session.scalar(found)
 
+    async def unchanged(self, collection_id: UUID) -> Collection | None:
+        """The collection of that id, which nobody changes until the end of the transaction; None: there is none."""
+        found = select(Collection).where(Collection.id == collection_id).with_for_update(read=True)
+        return await self._session.scalar(found)
+
     async def hold(self, collection_id: UUID) -> None:
         """Let nobody else refer to a collection or change it until the end of the transaction.
 

@@ -1,8 +1,8 @@
-"""Pictures that no row claims: removed where they arise; what a crash or a failing disk leaves, at the next start.
+"""Pictures that never got a row: removed where they arise; what a crash or a failing disk leaves, at the next start.
 
 A row of a collection that keeps no pictures claims none. Enrolment stores the picture before it commits the row,
-deletion commits before it removes the picture. So a crash can leave a picture without a row, never a row without a
-picture.
+deletion commits before it removes the picture (service/crops/removal.py). So a crash can leave a picture without a row,
+never a row without a picture.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ async def sweep_orphans(store: CropStore, database: Database, age_s: float) -> i
 
 
 async def remove_orphans(store: CropStore, crop_ids: Iterable[UUID]) -> None:
-    """Remove pictures that have no row any more, or never got one; what cannot be removed now is left to the sweep.
+    """Remove pictures that never got a row; what cannot be removed now is left to the sweep.
 
     Args:
         store: The pictures.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from service.crops.removal import remove_pictures
 from service.crops.store import CropStore
 from service.database.engine import Database
 from service.deletion.repository import DeletionRepository
@@ -15,24 +16,6 @@ from service.runtime import Runtime
 _LOOK_S = 0.02
 _ASK_S = 0.2
 """Between two questions to the database, which knows of the other processes."""
-
-
-async def remove_pictures(store: CropStore, crop_ids: Sequence[UUID]) -> list[UUID]:
-    """Remove pictures of crops that have no row any longer.
-
-    After the commit: a file without a row is swept up at the next start, a row without its file would be half a crop.
-
-    Returns:
-        Those whose pictures could not be removed now.
-    """
-    outcomes = await asyncio.gather(*map(store.delete, crop_ids), return_exceptions=True)
-    left = []
-    for crop_id, outcome in zip(crop_ids, outcomes, strict=True):
-        if isinstance(outcome, UnavailableError):
-            left.append(crop_id)
-        elif outcome is not None:
-            raise outcome
-    return left
 
 
 async def delete_with_pictures(
@@ -55,7 +38,7 @@ async def delete_with_pictures(
     async with database.transaction() as session:
         _, sequence = await DeletionRepository(session).delete(crop_ids)
     committed(sequence)
-    if left := await remove_pictures(store, crop_ids):
+    if left := await remove_pictures(database, store, crop_ids):
         raise UnavailableError(f"{len(left)} pictures of deleted crops cannot be removed from the crop store.")
     return sequence
 

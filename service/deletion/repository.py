@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from index.contract import Filter
 from service.change_log_repository import ChangeLines
+from service.crops.removal_repository import RemovalRepository
 from service.database.tables import Collection, Crop, JobCrop
 from service.gallery.filter_repository import conditions
 
@@ -82,13 +83,17 @@ class DeletionRepository(ChangeLines):
         return [crop_id for gone in deleted.values() for crop_id in gone], sequence
 
     async def delete_rows(self, crop_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
-        """Delete crops with all that goes with them; those that had a row, by collection. No index hears of it."""
+        """Delete crops with all that goes with them; those that had a row, by collection. No index hears of it.
+
+        Their pictures are noted: whoever calls this removes them after the commit.
+        """
         # In one order, so that two that delete the same crops do not wait for each other in turn.
         locked = select(Crop.id).where(_in(Crop.id, crop_ids)).order_by(Crop.id).with_for_update().cte("locked")
         rows = delete(Crop).where(Crop.id.in_(select(locked.c.id))).returning(Crop.id, Crop.collection_id)
         deleted: defaultdict[UUID, list[UUID]] = defaultdict(list)
         for row in await self._session.execute(rows, execution_options={"synchronize_session": False}):
             deleted[row.collection_id].append(row.id)
+        await RemovalRepository(self._session).note([crop_id for gone in deleted.values() for crop_id in gone])
         return deleted
 
 

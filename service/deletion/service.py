@@ -8,9 +8,10 @@ from uuid import UUID
 from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.collections.repository import CollectionRepository
+from service.crops.removal import remove_pictures
 from service.database.engine import Session
 from service.database.tables import Collection
-from service.deletion.erasing import remove_pictures, wait_until_in_no_file
+from service.deletion.erasing import wait_until_in_no_file
 from service.deletion.repository import DeletionRepository
 from service.deletion.schemas import DeletionAnswer, DeletionRequest
 from service.errors import InvalidValueError, NotFoundError
@@ -153,7 +154,7 @@ async def _erase(runtime: Runtime, caller: Caller, deleted: _Deleted, wait_s: fl
     if not deleted.crop_ids:
         return None  # there is nothing to wait for, whatever others are deleting
     runtime.follower.note_commit(deleted.sequence)
-    left = await remove_pictures(runtime.store, deleted.crop_ids)
+    left = await remove_pictures(runtime.database, runtime.store, deleted.crop_ids)
     if not left and await wait_until_in_no_file(runtime, deleted.sequence, wait_s):
         return None
     async with runtime.database.transaction() as session:

@@ -4,6 +4,7 @@ A slice is done when its rows are gone, then its pictures, then its note that th
 ends, whoever takes the job up again begins with the slice that was not done.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,15 @@ from service.collections.images import count_images, remove_images
 from service.collections.repository import CollectionRepository
 from service.deletion.erasing import delete_with_pictures, in_no_file
 from service.deletion.repository import DeletionRepository
+from service.errors import UnavailableError
 from service.jobs.handle import JobHandle
+from service.jobs.repository import JobRepository
 from service.runtime import Runtime
 
 SLICE = 1000
 """Crops of one transaction."""
+LONGEST_WAIT_S = 60.0
+"""Others of its kind wait as long for a job that waits for files."""
 _ASK_S = 0.5
 
 
@@ -30,8 +35,7 @@ async def delete_noted_crops(runtime: Runtime, job: JobHandle) -> Mapping[str, A
     async with runtime.database.reading() as session:
         left = await DeletionRepository(session).noted(job.job.id)
     await job.advance((job.total or 0) - left)
-    sequence = await _delete_noted(runtime, job)
-    sequence = await wait_for_files(runtime, job, sequence or job.job.parameters.get("sequence"))
+    sequence = await wait_for_files(runtime, job, await _delete_noted(runtime, job))
     return {"deleted": job.total, "sequence": sequence}
 
 
@@ -57,16 +61,15 @@ async def remove_collection_images(runtime: Runtime, job: JobHandle) -> Mapping[
     """Remove the pictures of a collection that is to keep none; its crops stay.
 
     Raises:
+        ConflictError: The collection keeps pictures again; those that are left stay.
         JobEnded: There is no more to do.
         NotFoundError: The collection is gone.
         UnavailableError: A part is down.
     """
-    name = job.job.collection or ""
-    async with runtime.database.reading() as session:
-        collection = await CollectionRepository(session).named(name)
+    collection_id = UUID(job.job.parameters["collection_id"])
     before = job.done
-    await job.advance(before, before + await count_images(runtime.database, collection.id))
-    await remove_images(runtime.database, runtime.store, collection.id, lambda more: job.advance(before + more))
+    await job.advance(before, before + await count_images(runtime.database, collection_id))
+    await remove_images(runtime.database, runtime.store, collection_id, lambda more: job.advance(before + more))
     return {"removed": job.done}
 
 
@@ -105,16 +108,29 @@ async def _next_noted(runtime: Runtime, job_id: UUID) -> Sequence[UUID]:
 
 
 async def wait_for_files(runtime: Runtime, job: JobHandle, sequence: int | None) -> int:
-    """Wait until nothing is in any file, however long: a process that ends is waited for no longer.
+    """Wait until nothing is in any file. A process that ends is waited for no longer.
 
     Args:
         runtime: The parts of the process.
-        job: The job.
-        sequence: Change by which the last crop was deleted; None where only who had this job before knew it.
+        job: The job; where it waits for longer than others can be kept waiting, it remembers what for.
+        sequence: Change by which the last crop was deleted; None where that was done when the job was taken up.
+
+    Raises:
+        JobEnded: There is no more to do.
+        UnavailableError: Something is in a file still, or the database does not answer.
     """
+    sequence = sequence or job.job.parameters.get("sequence")
     if sequence is None:
         async with runtime.database.reading() as session:
             sequence = await DeletionRepository(session).head()
+    end = time.monotonic() + LONGEST_WAIT_S
     while not await in_no_file(runtime, sequence):
+        if time.monotonic() >= end:
+            async with runtime.database.transaction() as session:
+                parameters = {**job.job.parameters, "sequence": sequence}
+                await JobRepository(session).change(job.job.id, parameters=parameters)
+            raise UnavailableError(
+                "What was deleted is in files of an index still; GET /index of each process says why."
+            )
         await job.pause(_ASK_S)
     return sequence

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from index.contract import Filter
 from service.change_log_repository import ChangeLines
+from service.crops.removal_repository import RemovalRepository
 from service.cursors import foreign_cursor
 from service.database.tables import Collection, Crop, Embedding, Installation
 from service.database.vectors import encode
@@ -109,7 +110,9 @@ class GalleryRepository(ChangeLines):
 
     async def _delete_all(self, which: ColumnElement[bool]) -> list[UUID]:
         deleted = delete(Crop).where(which).returning(Crop.id)
-        return list(await self._session.scalars(deleted, execution_options={"synchronize_session": False}))
+        gone = list(await self._session.scalars(deleted, execution_options={"synchronize_session": False}))
+        await RemovalRepository(self._session).note(gone)
+        return gone
 
     async def get(self, crop_id: UUID) -> CropRecord | None:
         """The crop of that id; None where there is none."""

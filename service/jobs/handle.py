@@ -80,8 +80,11 @@ class JobHandle:
             UnavailableError: The database does not answer.
         """
         self._written_at = time.monotonic()
+        changes: dict[str, Any] = {"done": self.done, "total": self.total}
+        if self.done > self.job.done:  # what kept it waiting does no longer
+            changes["error"] = None
         async with self._database.transaction() as session:
-            stop = await JobRepository(session).beat(self._run_id, done=self.done, total=self.total)
+            stop = await JobRepository(session).beat(self._run_id, **changes)
         if stop is None:
             self._stop = JobLost()
         elif stop:

@@ -16,7 +16,7 @@ from service.jobs.records import JobRecord, Kind, NewJob, State
 
 OPEN: tuple[State, ...] = ("queued", "running")
 _READ = (
-    *(column for name, column in Job.__table__.columns.items() if name != "heartbeat_at"),
+    *(column for name, column in Job.__table__.columns.items() if name not in {"heartbeat_at", "retry_at"}),
     func.now().label("read_at"),
 )
 
@@ -57,7 +57,7 @@ class JobRepository:
         waiting = (
             select(Job.id, Job.parameters)
             .where(Job.kind == "delete_crops", Job.state == "queued", Job.parameters.has_key("sequence"))
-            .where(Job.collection == collection, Job.created_by == created_by)
+            .where(Job.collection == collection, Job.created_by == created_by, ~Job.parameters.has_key("filter"))
             .order_by(Job.id.desc())
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -131,7 +131,9 @@ class JobRepository:
         return records[:limit], str(records[limit - 1].id) if len(records) > limit else None
 
     async def take(self, kinds: Collection[str], process_id: UUID, run_id: UUID, lost: timedelta) -> JobRecord | None:
-        """Take up the oldest job that waits, or whose process has given no sign of life for too long.
+        """Take up a job that waits, or whose process has given no sign of life for too long.
+
+        It is the oldest one; a job that could not be done stands behind those that came before it is tried again.
 
         Args:
             kinds: Kinds that the caller can do now.
@@ -144,10 +146,11 @@ class JobRepository:
         """
         dead = (Job.state == "running") & (Job.heartbeat_at < func.now() - lost)
         mine = or_(Job.process_id.is_(None), Job.process_id == process_id)
+        waits = (Job.state == "queued") & (func.coalesce(Job.retry_at, func.now()) <= func.now())
         oldest = (
             select(Job.id)
-            .where(Job.kind.in_(kinds), mine, or_(Job.state == "queued", dead))
-            .order_by(Job.id)
+            .where(Job.kind.in_(kinds), mine, or_(waits, dead))
+            .order_by(func.coalesce(Job.retry_at, Job.created_at), Job.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -156,7 +159,6 @@ class JobRepository:
             .where(Job.id == oldest.scalar_subquery())
             .values(
                 state="running",
-                error=None,
                 run_id=run_id,
                 run_at=func.now(),
                 run_done=Job.done,
@@ -180,14 +182,19 @@ class JobRepository:
         alive = update(Job).where(_done_by(run_id)).values(heartbeat_at=func.now(), **changes)
         return await self._session.scalar(alive.returning(Job.cancel_requested))
 
-    async def release(self, run_id: UUID, reason: str | None) -> None:
-        """Give a job back: whoever is next takes it up.
+    async def release(self, run_id: UUID) -> None:
+        """Give a job back, because this process ends: whoever is next takes it up."""
+        await self._session.execute(update(Job).where(_done_by(run_id)).values(state="queued", run_id=None))
+
+    async def put_off(self, run_id: UUID, reason: str, pause: timedelta) -> None:
+        """Give a job back that cannot be done now: it is taken up again after a pause.
 
         Args:
             run_id: Who does the job.
-            reason: Why it could not be done now; None where there is none but that this process ends.
+            reason: Why it could not be done.
+            pause: How long until it is tried again.
         """
-        given_back = {"state": "queued", "run_id": None, "error": reason}
+        given_back = {"state": "queued", "run_id": None, "error": reason, "retry_at": func.now() + pause}
         await self._session.execute(update(Job).where(_done_by(run_id)).values(given_back))
 
     async def end(self, run_id: UUID, state: State, *, result: Mapping[str, Any] | None, error: str | None) -> None:

@@ -155,7 +155,6 @@ class JobRunner:
             return None
         except UnavailableError as error:
             logger.warning("Job %s (%s) waits: %s", job.id, job.kind, error.detail)
-            await asyncio.sleep(self._rhythm.retry_s)
             return _Ending("queued", error=error.detail)
         except ServiceError as error:
             return _Ending("failed", error=error.detail)
@@ -166,15 +165,26 @@ class JobRunner:
     async def _write_down(self, run_id: UUID, handle: JobHandle, ending: _Ending) -> None:
         """End a job or give it back. Where that cannot be written down, it is taken up as if this process had died."""
         try:
-            async with self._database.transaction() as session:
-                jobs = JobRepository(session)
-                await jobs.beat(run_id, done=handle.done, total=handle.total)
-                if ending.state == "queued":
-                    await jobs.release(run_id, ending.error)
-                else:
-                    await jobs.end(run_id, ending.state, result=ending.result, error=ending.error)
+            try:
+                await self._write(run_id, handle, ending)
+            except UnavailableError:
+                if ending.error is None:
+                    raise
+                await asyncio.sleep(self._rhythm.retry_s)  # the database is what was down, and may be back
+                await self._write(run_id, handle, ending)
         except UnavailableError as error:
             logger.warning("How job %s ended could not be written down: %s", handle.job.id, error.detail)
+
+    async def _write(self, run_id: UUID, handle: JobHandle, ending: _Ending) -> None:
+        async with self._database.transaction() as session:
+            jobs = JobRepository(session)
+            await jobs.beat(run_id, done=handle.done, total=handle.total)
+            if ending.state != "queued":
+                await jobs.end(run_id, ending.state, result=ending.result, error=ending.error)
+            elif ending.error is None:
+                await jobs.release(run_id)
+            else:
+                await jobs.put_off(run_id, ending.error, timedelta(seconds=self._rhythm.retry_s))
 
     async def _keep_alive(self, handle: JobHandle) -> None:
         while True:

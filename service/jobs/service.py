@@ -7,6 +7,7 @@ from service.access import Caller
 from service.audit.repository import AuditRepository
 from service.collections.repository import CollectionRepository
 from service.database.engine import Session
+from service.database.tables import Collection
 from service.errors import ConflictError, ForbiddenError, NotFoundError
 from service.jobs.records import JobRecord, NewJob
 from service.jobs.repository import OPEN, JobRepository
@@ -97,7 +98,9 @@ async def create_job(
                 raise ForbiddenError("The index holds every collection; a key that is bound to some cannot rebuild it.")
             new = NewJob(kind=wanted.kind, created_by=caller.name, process_id=runtime.process_id)
         else:
-            await _require_collection(session, caller, wanted)
+            collection = await _collection(session, caller, wanted)
+            # by its id: another collection may have the name by the time that the job is done
+            parameters["collection_id"] = str(collection.id)
             new = NewJob(kind=wanted.kind, collection=wanted.collection, parameters=parameters, created_by=caller.name)
         job = await JobRepository(session).add(new)
         asked: dict[str, Any] = {"kind": job.kind, "job_id": str(job.id), **parameters}
@@ -106,7 +109,7 @@ async def create_job(
     return job
 
 
-async def _require_collection(session: Session, caller: Caller, wanted: RemoveImagesRequest | ReembedRequest) -> None:
+async def _collection(session: Session, caller: Caller, wanted: RemoveImagesRequest | ReembedRequest) -> Collection:
     caller.enter(wanted.collection)
     collection = await CollectionRepository(session).named(wanted.collection)
     if isinstance(wanted, RemoveImagesRequest) and collection.keep_images:
@@ -114,6 +117,7 @@ async def _require_collection(session: Session, caller: Caller, wanted: RemoveIm
             f"The collection {wanted.collection!r} keeps pictures; turn keep_images off first, so that none are added "
             "while they are removed."
         )
+    return collection
 
 
 def _no_job(job_id: UUID) -> NotFoundError:

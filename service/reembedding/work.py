@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from service.database.tables import Collection
 from service.deletion.erasing import delete_with_pictures
 from service.deletion.work import wait_for_files
+from service.errors import NotFoundError
 from service.jobs.handle import JobHandle
 from service.reembedding.pictures import StoredPictures
 from service.reembedding.service import Reembedding, crops_left
@@ -21,7 +23,7 @@ async def reembed_job_collection(runtime: Runtime, job: JobHandle) -> Mapping[st
         InvalidValueError: Crops have no picture that can be read, and are not to be dropped.
         UnavailableError: A part is down.
     """
-    name = job.job.collection or ""
+    name = await _name(runtime, UUID(job.job.parameters["collection_id"]))
     model_id = runtime.embedder.model_id
     sequence: int | None = None
 
@@ -43,6 +45,14 @@ async def reembed_job_collection(runtime: Runtime, job: JobHandle) -> Mapping[st
         drop=drop if job.job.parameters["drop_without_picture"] else None,
     )
     done = await reembedding.run(name)
-    if sequence is not None:
+    if sequence is not None or "sequence" in job.job.parameters:
         await wait_for_files(runtime, job, sequence)
     return done
+
+
+async def _name(runtime: Runtime, collection_id: UUID) -> str:
+    async with runtime.database.reading() as session:
+        collection = await session.get(Collection, collection_id)
+    if collection is None:
+        raise NotFoundError("The collection is gone.")
+    return collection.name

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from service.access import Caller
 from service.audit.repository import AuditRepository
+from service.crops.removal import remove_pictures
 from service.crops.store import CropStore
-from service.crops.sweep import remove_orphans
 from service.database.engine import Database, Session
 from service.deletion.repository import DeletionRepository
 from service.errors import UnavailableError
@@ -86,7 +86,7 @@ class RetentionKeeper:
             crop_ids, sequence = await _delete_oldest(session, rule)
         if crop_ids:
             self._note_commit(sequence)
-            await remove_orphans(self._store, crop_ids)
+            await remove_pictures(self._database, self._store, crop_ids)
             logger.info("%d crops of %r were older than it keeps them and are gone", len(crop_ids), rule.name)
         return crop_ids
 

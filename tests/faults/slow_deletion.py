@@ -17,14 +17,18 @@ PAUSE_S = 0.15
 Step = Callable[..., Awaitable[Any]]
 
 
-def slow(name: str, step: Step) -> Step:
-    steps = Path(os.environ["FAULT_STEPS"])
+async def pause(name: str) -> None:
+    with Path(os.environ["FAULT_STEPS"]).open("a") as lines:  # noqa: ASYNC230 - a line of text is nothing to wait for
+        lines.write(f"{name}\n")
+    await asyncio.sleep(PAUSE_S)
 
+
+def slow(name: str, step: Step, before: str | None = None) -> Step:
     async def and_pause(*arguments: Any) -> Any:
+        if before is not None:
+            await pause(before)
         answer = await step(*arguments)
-        with steps.open("a") as lines:  # noqa: ASYNC230 - a line of text is nothing to wait for
-            lines.write(f"{name}\n")
-        await asyncio.sleep(PAUSE_S)
+        await pause(name)
         return answer
 
     return and_pause
@@ -43,7 +47,8 @@ def slow_down() -> None:
     presence.BEAT_S, presence.LOST_S = 0.2, 1.5
     service.AT_ONCE, work.SLICE = 2, 4
     DeletionRepository.delete = slow("rows", DeletionRepository.delete)  # type: ignore[method-assign]
-    erasing.remove_pictures = slow("pictures", erasing.remove_pictures)
+    for owner in (erasing, service):
+        owner.remove_pictures = slow("pictures", owner.remove_pictures, before="committed")  # type: ignore[attr-defined]
     DeletionRepository.strike_out = slow("struck out", DeletionRepository.strike_out)  # type: ignore[method-assign]
 
 

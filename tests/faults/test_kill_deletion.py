@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a deletion by job: after a restart it goes on, and nothing is left of what it was about.
+"""kill -9 in the middle of a deletion: after a restart it goes on, and nothing is left of what it was about.
 
 The service runs as a process of its own with the embedded PostgreSQL, in slow motion, so that the kill falls between
 two known steps of a slice. CLIP_SENET_FAULT_ROUNDS sets how often it is killed, CLIP_SENET_FAULT_SEED when.
@@ -6,8 +6,10 @@ two known steps of a slice. CLIP_SENET_FAULT_ROUNDS sets how often it is killed,
 
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -17,8 +19,8 @@ from support.processes import data_folder
 from support.slow_services import SlowService
 from support.traces import files_with, traces_of_id
 
-ROUNDS = int(os.environ.get("CLIP_SENET_FAULT_ROUNDS", "3"))
-STEPS = ("rows", "pictures", "struck out")
+ROUNDS = int(os.environ.get("CLIP_SENET_FAULT_ROUNDS", "4"))
+STEPS = ("rows", "committed", "pictures", "struck out")
 CROPS = 14
 
 MakeJpeg = Callable[..., bytes]
@@ -48,7 +50,7 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def test_kill_in_the_middle_of_a_deletion(service: SlowService, make_jpeg: MakeJpeg) -> None:
+def test_kill_in_the_middle_of_a_deletion_by_job(service: SlowService, make_jpeg: MakeJpeg) -> None:
     chance = random.Random(int(os.environ.get("CLIP_SENET_FAULT_SEED", "1")))
     kept: dict[UUID, bytes] = {}
     service.start()
@@ -77,3 +79,28 @@ def test_kill_in_the_middle_of_a_deletion(service: SlowService, make_jpeg: MakeJ
         for folder in ("crops", "index"):
             assert files_with(service.folder / folder, traces) == set()
         assert {UUID(path.name) for path in (service.folder / "crops").glob("??/*")} == kept.keys()
+
+
+def test_kill_between_the_rows_and_the_pictures_of_a_request(service: SlowService, make_jpeg: MakeJpeg) -> None:
+    """Nobody was answered, and nobody knows the crops any longer: only the note of their pictures is left."""
+    service.start()
+    with httpx.Client(base_url=service.address, timeout=60) as client:
+        kept = enrolled(client, make_jpeg, range(2), "kept")
+        doomed = enrolled(client, make_jpeg, range(2, 4), "doomed")
+
+        def delete() -> None:
+            with suppress(httpx.TransportError):
+                client.post("/gallery/delete", json={"camera_ids": ["doomed"]})
+
+        asking = threading.Thread(target=delete)
+        asking.start()
+        wait_until(lambda: service.times_done("committed") >= 1, "the rows were not deleted")
+        service.kill()
+        asking.join()
+    pictures = service.folder / "crops"
+    assert {UUID(path.name) for path in pictures.glob("??/*")} == kept.keys() | doomed.keys()
+    service.start()
+    assert {UUID(path.name) for path in pictures.glob("??/*")} == kept.keys()
+    with httpx.Client(base_url=service.address, timeout=60) as client:
+        again = client.post("/gallery/delete", json={"camera_ids": ["doomed"]})
+        assert (again.status_code, again.json()["count"]) == (200, 0)

@@ -3,7 +3,7 @@
 from service.database.tables.audit import AuditEntry
 from service.database.tables.base import METADATA, TEXT, Base
 from service.database.tables.changes import CHANGE_SEQUENCE, Change
-from service.database.tables.gallery import Camera, Collection, Crop, Embedding, Installation
+from service.database.tables.gallery import Camera, Collection, Crop, Embedding, Installation, PictureToRemove
 from service.database.tables.jobs import Job, JobCrop, Process
 from service.database.tables.keys import ApiKey
 from service.database.tables.vehicles import Calibration, Judgement, Vehicle
@@ -27,6 +27,7 @@ __all__ = [
     "Job",
     "JobCrop",
     "Judgement",
+    "PictureToRemove",
     "Process",
     "Vehicle",
     "Watch",

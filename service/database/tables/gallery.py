@@ -114,6 +114,14 @@ class Crop(Base):
     vehicle_confirmed: Mapped[bool] = mapped_column(server_default=false())
 
 
+class PictureToRemove(Base):
+    """The picture of a crop that is deleted, until it has left the store, too."""
+
+    __tablename__ = "pictures_to_remove"
+
+    crop_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
 class Embedding(Base):
     """The vector of a crop under one model: unit length, little-endian fp16."""
 

@@ -15,7 +15,7 @@ class Job(Base):
 
     `process_id` names the only process that may do it, where it is about one. `run_id` is another one each time that
     somebody takes it up, so that whoever was taken for dead and is not finds out. `run_at` and `run_done` say when that
-    was and how much was done then.
+    was and how much was done then. One that has to wait is taken up again at `retry_at`.
     """
 
     __tablename__ = "jobs"
@@ -43,6 +43,7 @@ class Job(Base):
     run_id: Mapped[UUID | None]
     run_at: Mapped[datetime | None]
     run_done: Mapped[int] = mapped_column(BigInteger)
+    retry_at: Mapped[datetime | None]
 
 
 class JobCrop(Base):

@@ -180,7 +180,7 @@ class TestFilter:
         summary = page.locator("#summary")
         expect(summary).to_contain_text("No match")
         expect(summary).to_contain_text("no enrolled picture is left by what is set")
-        expect(summary).to_contain_text("Not camera gate-1, which took the query")
+        expect(summary).to_contain_text("not camera gate-1, which took the query")
         page.get_by_role("button", name="Search without filters").click()
         assert len(seen(page)) == VEHICLES * (CAMERAS - 1)
         page.get_by_text("More options").click()

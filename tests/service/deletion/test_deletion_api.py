@@ -11,12 +11,13 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from support.traces import files_with, traces_in_segments, traces_of_id, traces_of_vector
 from support.vectors import unit_rows
 
 from service.access import Caller
-from service.database.tables import AuditEntry, Embedding
+from service.crops.removal import PictureRemover
+from service.database.tables import AuditEntry, Crop, Embedding, PictureToRemove
 from service.database.vectors import decode
 from service.deletion import erasing
 from service.deletion.repository import DeletionRepository
@@ -389,6 +390,33 @@ class TestMany:
         assert await left_in(shared_client, "interrupted") == []
         assert found(runtime, {crop_id.encode() for crop_id in crops}) == set()
 
+    async def test_one_that_waits_for_files_lets_others_go_first_and_says_why(
+        self, shared_client: httpx.AsyncClient, enroll_shared: Post, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("service.deletion.work.LONGEST_WAIT_S", 0.1)
+        clean = erasing.in_no_file
+        stuck: list[int] = []
+
+        async def in_no_file(runtime: Runtime, sequence: int) -> bool:
+            stuck.append(sequence)
+            return sequence != stuck[0] and await clean(runtime, sequence)
+
+        monkeypatch.setattr("service.deletion.work.in_no_file", in_no_file)
+        body = {"collection": "held up", "camera_ids": ["z"]}
+        await enrolled(enroll_shared, *range(4), collection="held up", camera_id="z")
+        first = await shared_client.post("/gallery/delete", json=body)
+        async with asyncio.timeout(20):
+            while (job := (await shared_client.get(first.headers["Location"])).json())["error"] is None:  # noqa: ASYNC110 - seen from outside
+                await asyncio.sleep(0.01)
+        assert job["error"].startswith("What was deleted is in files of an index still")
+        assert job["parameters"]["filter"] == {"camera_ids": ["z"]}
+        await enrolled(enroll_shared, *range(4, 8), collection="held up", camera_id="z")
+        second = await shared_client.post("/gallery/delete", json=body)
+        assert (await ended(shared_client, second))["result"]["deleted"] == 4
+        held_up = stuck[0]
+        stuck[0] = -1
+        assert (await ended(shared_client, first))["result"] == {"deleted": 4, "sequence": held_up}
+
     async def test_a_cancelled_job_leaves_the_rest(
         self, shared_client: httpx.AsyncClient, enroll_shared: Post, runtime: Runtime
     ) -> None:
@@ -467,6 +495,66 @@ class TestPictures:
         assert found(runtime, {crop_id.encode() for crop_id in crops}) == set()
         assert (await shared_client.get(f"/gallery/{crops[0]}/image")).json()["code"] == "no_image"
         assert len((await search_shared(1, collection="blind")).json()["hits"]) == 3
+
+    async def test_stay_where_somebody_decides_meanwhile_to_keep_them(
+        self, shared_client: httpx.AsyncClient, enroll_shared: Post, runtime: Runtime
+    ) -> None:
+        await enrolled(enroll_shared, 1, 2, collection="changed mind")
+        await shared_client.patch("/collections/changed mind", json={"keep_images": False})
+        await runtime.jobs.stop()
+        asked = await shared_client.post("/jobs", json={"kind": "remove_images", "collection": "changed mind"})
+        await shared_client.patch("/collections/changed mind", json={"keep_images": True})
+        await enrolled(enroll_shared, 3, collection="changed mind")
+        runtime.jobs.start(work_of(runtime))
+        job = await ended(shared_client, asked)
+        assert (job["state"], job["done"]) == ("failed", 0)
+        assert "keeps pictures" in job["error"]
+        crops = (await shared_client.get("/gallery", params={"collection": "changed mind"})).json()["items"]
+        assert [crop["has_image"] for crop in crops] == [True] * 3
+
+    async def test_stay_in_another_collection_of_the_same_name(
+        self, shared_client: httpx.AsyncClient, enroll_shared: Post, runtime: Runtime
+    ) -> None:
+        await shared_client.post("/collections", json={"name": "made anew", "keep_images": False})
+        await runtime.jobs.stop()
+        jobs = [
+            await shared_client.post("/jobs", json={"kind": kind, "collection": "made anew"})
+            for kind in ("remove_images", "reembed_collection")
+        ]
+        assert (await shared_client.delete("/collections/made anew")).status_code == 204
+        await shared_client.post("/collections", json={"name": "made anew", "keep_images": False})
+        crops = await enrolled(enroll_shared, 1, 2, collection="made anew")
+        async with runtime.database.transaction() as session:
+            await session.execute(update(Crop).where(Crop.id.in_(map(UUID, crops))).values(has_image=True))
+        runtime.jobs.start(work_of(runtime))
+        for answer in jobs:
+            job = await ended(shared_client, answer)
+            assert (job["state"], job["error"]) == ("failed", "The collection is gone.")
+        kept = (await shared_client.get("/gallery", params={"collection": "made anew"})).json()["items"]
+        assert [crop["has_image"] for crop in kept] == [True] * 2
+
+    async def test_of_an_interrupted_deletion_are_removed_all_the_same(
+        self, shared_client: httpx.AsyncClient, enroll_shared: Post, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The rows are gone, and the process is before a picture is: what is noted outlives it."""
+        crops = await enrolled(enroll_shared, *range(3), collection="broken off")
+
+        async def killed(*_: Any) -> None:
+            raise asyncio.CancelledError
+
+        with monkeypatch.context() as patch:
+            patch.setattr("service.deletion.service.remove_pictures", killed)
+            caller = Caller(None, "somebody", frozenset({"delete"}))
+            with pytest.raises(asyncio.CancelledError):
+                await delete_crops(
+                    runtime, caller, DeletionRequest(collection="broken off", camera_ids=["camera-1"]), 0
+                )
+        assert await left_in(shared_client, "broken off") == []
+        assert found(runtime, {crop_id.encode() for crop_id in crops}) == set(crops)
+        assert await PictureRemover(runtime.database, runtime.store).remove() == 0
+        assert found(runtime, {crop_id.encode() for crop_id in crops}) == set()
+        async with runtime.database.reading() as session:
+            assert (await session.scalars(select(PictureToRemove.crop_id))).all() == []
 
 
 async def test_a_key_of_another_collection_deletes_nothing(

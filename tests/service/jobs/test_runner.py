@@ -257,6 +257,51 @@ async def test_one_of_a_kind_at_a_time_and_no_kind_holds_up_another(database: Da
     assert most == {"delete_collection": 1, "remove_images": 1}
 
 
+async def test_a_job_that_cannot_be_done_holds_up_no_other_and_says_why_throughout(
+    database: Database, run: Run
+) -> None:
+    """Not even one of its kind, and while it is tried again neither."""
+    attempts, asked_again = [], asyncio.Event()
+
+    async def work(job: JobHandle) -> Mapping[str, Any]:
+        if job.job.collection == "stuck":
+            attempts.append(job.job.error)
+            if len(attempts) > 2:
+                asked_again.set()
+                await asyncio.sleep(0.2)
+            raise UnavailableError("The store cannot be used.")
+        return {}
+
+    stuck = await add(database, collection="stuck")
+    others = [await add(database, collection="another") for _ in range(3)]
+    run(delete_crops=work)
+    for job_id in others:
+        assert (await ended(database, job_id)).state == "succeeded"
+    await asyncio.wait_for(asked_again.wait(), 10)
+    job = await until(database, stuck, lambda job: job.state == "running")
+    assert job.error == "The store cannot be used."
+    assert attempts[:3] == [None, *["The store cannot be used."] * 2]
+
+
+async def test_what_kept_a_job_waiting_is_forgotten_when_it_gets_further(database: Database, run: Run) -> None:
+    attempts, let_go = [], asyncio.Event()
+
+    async def work(job: JobHandle) -> Mapping[str, Any]:
+        attempts.append(job)
+        if len(attempts) == 1:
+            raise UnavailableError("The store cannot be used.")
+        await job.advance(1, 2)
+        await let_go.wait()
+        return {}
+
+    job_id = await add(database)
+    run(delete_crops=work)
+    job = await until(database, job_id, lambda job: job.done == 1)
+    assert (job.state, job.error) == ("running", None)
+    let_go.set()
+    assert (await ended(database, job_id)).error is None
+
+
 async def test_several_processes_do_each_job_once(database: Database, run: Run) -> None:
     done: Counter[UUID] = Counter()
 

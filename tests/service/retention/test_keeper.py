@@ -13,11 +13,13 @@ import pytest
 from sqlalchemy import func, select, update
 from support.traces import files_with, traces_in_segments, traces_of_id, traces_of_vector
 
+from service.crops.removal import PictureRemover
 from service.crops.store import FileCropStore
 from service.database.engine import Database
 from service.database.tables import AuditEntry, Change, Collection, Crop, Embedding
 from service.database.vectors import decode
 from service.deletion.erasing import wait_until_in_no_file
+from service.errors import UnavailableError
 from service.gallery.records import NewCrop
 from service.gallery.repository import GalleryRepository
 from service.retention import keeper as module
@@ -115,6 +117,27 @@ async def test_a_collection_where_it_fails_is_told_and_holds_up_no_other(
     assert await keeper.expire() == 1
     assert await _left(database) == {stuck.id}
     assert "a time that no calendar has" in caplog.text
+
+
+async def test_pictures_that_cannot_be_removed_now_are_removed_later(
+    database: Database, enrol: Enrol, store: FileCropStore, keeper: RetentionKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = [*await enrol(database, 2, captured_at=NOW - 2 * DAY), *await enrol(database, id=_id_of(NOW - 2 * DAY))]
+    async with database.transaction() as session:
+        await session.execute(update(Crop).where(Crop.captured_at.is_(None)).values(created_at=NOW - 2 * DAY))
+    for crop in crops:
+        await store.put(crop.id, b"picture")
+    await _keep(database, 1)
+
+    async def refuse(_: UUID) -> None:
+        raise UnavailableError("The crop store cannot be used.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "delete", refuse)
+        assert await keeper.expire() == 3
+    assert len(list(store._folder.glob("??/*"))) == 3
+    assert await PictureRemover(database, store).remove() == 0
+    assert list(store._folder.glob("??/*")) == []
 
 
 async def test_many_go_in_steps_by_one_line_each_and_are_on_record(
