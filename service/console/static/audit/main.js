@@ -1,6 +1,6 @@
 // The audit log: who did what, when and why.
 
-import { call, ServiceProblem, withParameters } from "../shared/api.js";
+import { asBlob, call, ServiceProblem, withParameters } from "../shared/api.js";
 import { collection } from "../shared/collection.js";
 import { button, el, integer } from "../shared/dom.js";
 import { field, text, textOf } from "../shared/forms.js";
@@ -57,8 +57,7 @@ function crops(ids) {
 
 async function keep() {
   try {
-    const response = await call(withParameters("audit/export", parameters()));
-    const address = URL.createObjectURL(await response.blob());
+    const address = URL.createObjectURL(await call(withParameters("audit/export", parameters()), {}, asBlob));
     el("a", { href: address, download: "audit.ndjson" }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   } catch (error) {

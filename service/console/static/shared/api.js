@@ -23,8 +23,9 @@ async function problemOf(response) {
   const retryAfter = Number(response.headers.get("Retry-After")) || null;
   let body = {};
   try {
-    body = await response.json();
-  } catch {
+    body = await asJson(response);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     // A proxy in between answers HTML; its status is all there is to tell.
   }
   return new ServiceProblem({
@@ -38,22 +39,51 @@ async function problemOf(response) {
   });
 }
 
-export async function call(address, options = {}) {
-  let response;
+/** What the service answers is always an object; whatever else is well-formed comes from something in between. */
+async function asJson(response) {
+  const answer = await response.json();
+  if (answer === null || typeof answer !== "object") throw new TypeError("not an object");
+  return answer;
+}
+
+export const asBlob = (response) => response.blob();
+
+/** Why nothing came of a request, in words. */
+function failure(error, response) {
+  if (error.name === "TimeoutError") {
+    return { title: "The service does not answer", detail: "No answer came in time. It may be busy, or the network is down." };
+  }
+  if (response === null) {
+    return { title: "The service does not answer", detail: "It may be stopped or restarting, or the network is down." };
+  }
+  return {
+    title: "The answer cannot be read",
+    detail: "It was cut off, or something between this page and the service answered in its place. If you sign in somewhere to come here, do so again and reload the page.",
+    requestId: response.headers.get("X-Request-Id"),
+  };
+}
+
+/**
+ * Ask the service, and read the answer. Whatever comes to nothing is a ServiceProblem, but what was aborted.
+ * @param {string} address
+ * @param {RequestInit} [options]
+ * @param {function(Response): Promise} [read] what is made of the body
+ */
+export async function call(address, options = {}, read = asJson) {
+  let response = null;
   try {
     response = await fetch(new URL(address, ROOT), { ...options, headers: { ...headers(), ...options.headers } });
+    if (response.status === 401) onUnauthorized();
+    if (!response.ok) throw await problemOf(response);
+    return await read(response);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ServiceProblem({
-      title: "The service does not answer",
-      detail: "It may be stopped or restarting, or the network is down.",
-      errors: [],
-    });
+    if (error instanceof ServiceProblem || error.name === "AbortError") throw error;
+    throw new ServiceProblem({ errors: [], ...failure(error, response) });
   }
-  if (response.status === 401) onUnauthorized();
-  if (!response.ok) throw await problemOf(response);
-  return response;
 }
+
+/** A signal that ends a request after that long: one that never comes back must not look as if nothing were new. */
+export const within = (ms) => AbortSignal.timeout(ms);
 
 /** The address of a path with parameters; null and empty ones are left out, lists are repeated. */
 export function withParameters(path, parameters) {
@@ -68,15 +98,14 @@ export function withParameters(path, parameters) {
 
 /** @returns {Promise<Object>} what a GET answers */
 export async function get(path, parameters = {}, signal = undefined) {
-  return (await call(withParameters(path, parameters), { signal })).json();
+  return call(withParameters(path, parameters), { signal });
 }
 
 /** Send JSON. @returns {Promise<?Object>} the answer; null where it has no body */
 export async function send(method, path, body = null, parameters = {}) {
   const options = { method };
   if (body !== null) Object.assign(options, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
-  const response = await call(withParameters(path, parameters), options);
-  return response.status === 204 ? null : response.json();
+  return call(withParameters(path, parameters), options, (response) => (response.status === 204 ? null : asJson(response)));
 }
 
 /** Every item of a paged list. */
@@ -127,7 +156,7 @@ export async function search(query, signal) {
   if (query.files.every(({ crop }) => crop)) {
     const body = { crop_ids: query.files.map(({ crop }) => crop), not_crop_ids: query.rejected, ...Object.fromEntries(asked) };
     const options = { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal };
-    return (await call("search/crop", options)).json();
+    return call("search/crop", options);
   }
   const form = new FormData();
   for (const { blob, name } of query.files) form.append("images", blob, name);
@@ -135,13 +164,13 @@ export async function search(query, signal) {
   for (const [name, value] of asked) {
     for (const one of [value].flat()) form.append(name, one);
   }
-  return (await call("search", { method: "POST", body: form, signal })).json();
+  return call("search", { method: "POST", body: form, signal });
 }
 
 /** An enrolled crop's picture; `size` bounds its longer side in pixels. */
 export async function fetchImage(id, { size = null, signal } = {}) {
   const address = `gallery/${encodeURIComponent(id)}/image`;
-  return (await call(size === null ? address : `${address}?size=${size}`, { signal })).blob();
+  return call(size === null ? address : `${address}?size=${size}`, { signal }, asBlob);
 }
 
 /** @returns {Promise<?string>} what keeps the service from being ready, null where nothing does */

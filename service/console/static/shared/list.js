@@ -1,8 +1,10 @@
 // A paged list as a table: rows come as they are asked for, and what is wrong is said above it.
 
-import { get, ServiceProblem } from "./api.js";
+import { get, ServiceProblem, within } from "./api.js";
 import { button, byId, el } from "./dom.js";
 import { clearMessages, showProblem } from "./messages.js";
+
+const WITHIN_MS = 30_000;
 
 export class PagedTable {
   #path;
@@ -49,7 +51,7 @@ export class PagedTable {
   async #load(fresh = false) {
     const turn = (this.#turn += 1);
     try {
-      const page = await get(this.#path, { ...this.#parameters, cursor: this.#cursor });
+      const page = await get(this.#path, { ...this.#parameters, cursor: this.#cursor }, within(WITHIN_MS));
       if (turn !== this.#turn) return;
       clearMessages();
       const rows = page.items.map((item) => this.#row(item));

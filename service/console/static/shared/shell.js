@@ -1,15 +1,16 @@
 // What every page has: whether the service is ready, and the key that is shown to it.
 
-import { unreadiness, whenUnauthorized } from "./api.js";
+import { unreadiness, whenUnauthorized, within } from "./api.js";
 import { offerCollections } from "./collection.js";
 import { byId, el } from "./dom.js";
 import { session } from "./session.js";
 
 // Readiness runs the model once, so it is asked for sparingly.
 const STATE_EVERY_MS = 60_000;
+const STATE_WITHIN_MS = 30_000;
 
 async function showState() {
-  const reason = await unreadiness();
+  const reason = await unreadiness(within(STATE_WITHIN_MS));
   byId("state").classList.toggle("down", reason !== null);
   const text = reason === null ? "Ready" : `Not ready: ${reason}`;
   if (byId("state").textContent !== text) byId("state").textContent = text;

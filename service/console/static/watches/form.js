@@ -51,7 +51,7 @@ async function sendPictures(said, files) {
   for (const [name, value] of Object.entries(said)) {
     for (const one of [value].flat()) form.append(name, one);
   }
-  return (await call("watches/image", { method: "POST", body: form })).json();
+  return call("watches/image", { method: "POST", body: form });
 }
 
 /** Ask for other settings of a watch. */

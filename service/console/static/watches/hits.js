@@ -1,6 +1,6 @@
 // The hits of a watch, newest first; new ones appear as they come.
 
-import { get, ServiceProblem } from "../shared/api.js";
+import { get, within } from "../shared/api.js";
 import { addressOfSearch } from "../shared/collection.js";
 import { button, count, el } from "../shared/dom.js";
 import { repeat } from "../shared/live.js";
@@ -9,6 +9,8 @@ import { decisionMark, scoreBar, scoreText, vehicleLink, when } from "../shared/
 import { inLocalTime } from "../shared/time.js";
 
 const EVERY_MS = 2_000;
+// Whoever waits for a vehicle must not take silence for nothing found.
+const WITHIN_MS = 8_000;
 const PAGE = 50;
 const THUMBNAIL_PX = 160;
 
@@ -22,6 +24,7 @@ export class Hits {
   #newest = null;
   #cursor = null;
   #came = 0;
+  #readAt = null;
 
   /** @param {string} path of the watch @param {{onNew: function()}} listeners called when hits came while the page was open */
   constructor(path, { onNew }) {
@@ -36,12 +39,14 @@ export class Hits {
   }
 
   async #look() {
+    // After the page was hidden or the computer asleep, what it said is old.
+    if (this.#readAt !== null && Date.now() - this.#readAt > WITHIN_MS + EVERY_MS) this.#sayLive("muted", "looking again");
     try {
       if (this.#newest === null) await this.#loadOlder();
       else await this.#loadNew();
+      this.#readAt = Date.now();
       this.#sayLive("good", "live");
     } catch (error) {
-      if (!(error instanceof ServiceProblem)) throw error;
       this.#sayLive("bad", `not live: ${error.detail ?? error.message}`);
     }
   }
@@ -52,7 +57,7 @@ export class Hits {
   }
 
   async #loadOlder() {
-    const page = await get(this.#path, { limit: PAGE, cursor: this.#cursor });
+    const page = await get(this.#path, { limit: PAGE, cursor: this.#cursor }, within(WITHIN_MS));
     this.#list.append(...page.items.map((hit) => card(hit, false)));
     this.#newest ??= page.items[0]?.number ?? 0;
     this.#cursor = page.next_cursor;
@@ -61,7 +66,7 @@ export class Hits {
   }
 
   async #loadNew() {
-    const page = await get(this.#path, { limit: PAGE, after: this.#newest });
+    const page = await get(this.#path, { limit: PAGE, after: this.#newest }, within(WITHIN_MS));
     if (page.items.length === 0) return;
     for (const hit of page.items) this.#list.prepend(card(hit, true));
     this.#newest = page.items.at(-1).number;
