@@ -82,7 +82,7 @@ export class TimeBrush {
   #write(edges) {
     for (const [edge, time] of Object.entries(edges)) {
       byId(edge).value = this.#valueOf(edge, time);
-      byId(edge).dispatchEvent(new Event("input"));
+      byId(edge).dispatchEvent(new Event("input", { bubbles: true }));
     }
   }
 

@@ -9,7 +9,8 @@ export class CameraFilter {
   #cameras = [];
   #chosen = new Set();
 
-  constructor() {
+  /** @param {function()} onChange called when a person takes all cameras again; a box that is ticked tells it by itself */
+  constructor(onChange) {
     byId("camera-filter").addEventListener("input", () => this.#render());
     byId("camera-filter").addEventListener("keydown", (event) => {
       // Enter in the finder must not start a search with a filter half typed.
@@ -22,6 +23,7 @@ export class CameraFilter {
     });
     byId("cameras-clear").addEventListener("click", () => {
       this.chosen = [];
+      onChange();
       byId("camera-filter").focus();
     });
   }

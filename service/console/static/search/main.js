@@ -20,6 +20,7 @@ const brush = new TimeBrush();
 
 const form = new QueryForm({
   onSearch: run,
+  onChange: markOutdated,
   onProblem: (title, detail) => showProblem({ title, detail }),
 });
 const results = new Results({
@@ -48,6 +49,7 @@ const trail = new Trail((step) => {
   }
   form.write(step.query);
   showAnswer(step);
+  markOutdated();
 });
 
 /** Only one search at a time: a new one ends the one before. */
@@ -60,6 +62,16 @@ function stop() {
 function setBusy(on) {
   results.busy = on;
   byId("search").classList.toggle("busy", on);
+}
+
+/** Say on an answer that the form asks for something else by now. */
+function markOutdated() {
+  results.outdated = trail.current !== null && !form.asks(trail.current.query);
+}
+
+function clearAnswer() {
+  results.clear();
+  trail.leave();
 }
 
 /** Run work that may fail with a problem; true where it was done and not overtaken. */
@@ -75,7 +87,7 @@ async function attempt(work, again) {
   } catch (error) {
     if (error.name === "AbortError") return false;
     if (!(error instanceof ServiceProblem)) throw error;
-    results.clear();
+    clearAnswer();
     byId("start").replaceChildren();
     const temporary = error.status === undefined || error.status === 429 || error.status === 503;
     showProblem({ ...error, again: temporary ? again : undefined });
@@ -89,6 +101,7 @@ async function run() {
   const { query, problem, at } = form.read();
   if (problem !== undefined) {
     showProblem({ title: "Nothing was searched", detail: problem });
+    at.closest("details")?.setAttribute("open", "");
     at.focus();
     return false;
   }
@@ -98,6 +111,8 @@ async function run() {
       const step = { query, answer, label: query.files.length > 1 ? `${query.files.length} pictures` : query.files[0].name };
       trail.push(step);
       showAnswer(step);
+      // The form may have been changed while the search ran.
+      markOutdated();
     },
     run,
   );
@@ -173,6 +188,8 @@ function renderStart() {
 
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    // What is behind a dialog is not what the person is about.
+    if (document.querySelector("dialog[open]")) return;
     event.preventDefault();
     run();
   } else if (event.key === "Escape" && running !== null) {
@@ -180,9 +197,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 byId("reset").addEventListener("click", () => {
+  stop();
+  clearAnswer();
   form.replacePictures([], "");
   form.clearFilters();
   clearMessages();
+  renderStart();
   byId("files").focus();
 });
 

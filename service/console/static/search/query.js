@@ -8,19 +8,25 @@ import { Cropper } from "./cropper.js";
 
 const PICTURES_AT_MOST = 16;
 
+/** What a query asks for, but for its pictures, as text to compare. A purpose changes no answer. */
+const settingsOf = ({ files, purpose, ...settings }) => JSON.stringify(settings);
+
 /** A picture of the query: its bytes, a name, and an address to show it by; the crop that it is, where it is enrolled. */
 export const picture = (blob, name, crop = null) => ({ blob, name, crop, address: blob === null ? "" : URL.createObjectURL(blob) });
 
 export class QueryForm {
-  cameraFilter = new CameraFilter();
   #cropper = new Cropper();
   #pictures = [];
   #rejected = [];
+  #onChange;
   #onProblem;
 
-  /** @param {{onSearch: function(), onProblem: function(string, string)}} listeners */
-  constructor({ onSearch, onProblem }) {
+  /** @param {{onSearch: function(), onChange: function(), onProblem: function(string, string)}} listeners */
+  constructor({ onSearch, onChange, onProblem }) {
+    this.#onChange = onChange;
     this.#onProblem = onProblem;
+    this.cameraFilter = new CameraFilter(onChange);
+    for (const kind of ["input", "change"]) byId("query").addEventListener(kind, onChange);
     byId("query").addEventListener("submit", (event) => {
       event.preventDefault();
       onSearch();
@@ -67,7 +73,6 @@ export class QueryForm {
     if (this.#pictures.length === 0) return { problem: "Choose, drop or paste a picture of the vehicle first.", at: byId("files") };
     for (const field of [from, to, byId("k"), byId("min-score")]) {
       if (field.validity.valid) continue;
-      field.closest("details")?.setAttribute("open", "");
       return { problem: `${field.closest("label").querySelector("span").textContent}: ${field.validationMessage}`, at: field };
     }
     const window = { from: utcOfInput(from.value), to: utcOfInput(to.value) };
@@ -92,6 +97,13 @@ export class QueryForm {
         purpose: byId("purpose").value.trim(),
       },
     };
+  }
+
+  /** Whether the form, as it is, asks what a query asked. */
+  asks(query) {
+    const now = this.read().query;
+    if (now === undefined || now.files.length !== query.files.length) return false;
+    return now.files.every((file, at) => file === query.files[at]) && settingsOf(now) === settingsOf(query);
   }
 
   /** Show an earlier query again. */
@@ -122,14 +134,14 @@ export class QueryForm {
 
   clearFilters() {
     this.cameraFilter.chosen = [];
-    this.#writeWindow("", "");
     byId("min-score").value = "";
+    this.#writeWindow("", "");
   }
 
   #writeWindow(from, to) {
     for (const [id, value] of Object.entries({ from, to })) {
       byId(id).value = value;
-      byId(id).dispatchEvent(new Event("input"));
+      byId(id).dispatchEvent(new Event("input", { bubbles: true }));
     }
   }
 
@@ -142,6 +154,7 @@ export class QueryForm {
     byId("rejected").hidden = this.#rejected.length === 0;
     byId("rejected-count").textContent = `${count(this.#rejected.length, "picture")} left out as another vehicle`;
     document.querySelector(".choose").textContent = this.#pictures.length > 0 ? "Add pictures" : "Choose pictures";
+    this.#onChange();
   }
 
   #tile(shown, at) {

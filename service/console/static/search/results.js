@@ -6,6 +6,7 @@ import { DECISIONS, decisionMark, scoreBar, scoreText, vehicleLink, when } from 
 import { inLocalTime } from "../shared/time.js";
 
 const THUMBNAIL_PX = 320;
+const RERANKED = { k_reciprocal: "ordered anew by common neighbours", query_expansion: "ordered anew by the query with its nearest" };
 
 const filtersOf = ({ cameras, from, to, minScore }) => cameras.length > 0 || from !== null || to !== null || minScore !== null;
 
@@ -21,6 +22,12 @@ export class Results {
   clear() {
     byId("hits").replaceChildren();
     byId("summary").replaceChildren();
+    this.outdated = false;
+  }
+
+  /** Whether the form asks for something else than what is shown answers. */
+  set outdated(on) {
+    byId("outdated").hidden = !on;
   }
 
   set busy(on) {
@@ -33,7 +40,13 @@ export class Results {
     const stored = query.files.every(({ crop }) => crop);
     byId("hits").replaceChildren(...hits.map((hit, at) => this.#card(hit, at, stored)));
     const parts = hits.length > 0 ? this.#found(hits, search, query) : this.#none(search, query);
-    byId("summary").replaceChildren(...parts.filter(Boolean), decided(answer), ...complaints(answer.query), howFound(search, answer.query));
+    byId("summary").replaceChildren(
+      ...parts.filter(Boolean),
+      el("p", { class: "conditions" }, conditions(query)),
+      decided(answer),
+      ...complaints(answer.query),
+      howFound(search, answer.query),
+    );
   }
 
   focusFirst() {
@@ -65,8 +78,7 @@ export class Results {
     if (!filtered) return [el("h2", {}, "No match"), el("p", {}, "The collection is empty: there is no picture to compare with.")];
     return [
       el("h2", {}, "No match"),
-      el("p", {}, "Nothing was compared: no enrolled picture is left by what is set:"),
-      el("ul", {}, ...settings(query).map((text) => el("li", {}, text))),
+      el("p", {}, "Nothing was compared: no enrolled picture is left by what is set."),
       this.#clearFilters(query),
     ];
   }
@@ -144,14 +156,18 @@ function spoken({ score, crop }) {
   return parts.join(", ");
 }
 
-/** What limits a query, one sentence each. */
-function settings({ camera, cameras, from, to }) {
+/** What was set for a query, in one sentence. */
+function conditions({ camera, cameras, from, to, rejected, minScore, rerank, normalization }) {
   const list = [];
-  if (cameras.length > 0) list.push(`Camera ${cameras.join(", ")}`);
-  if (camera !== "") list.push(`Not camera ${camera}, which took the query`);
-  if (from !== null) list.push(`From ${inLocalTime(from)}`);
-  if (to !== null) list.push(`Before ${inLocalTime(to)}`);
-  return list;
+  if (cameras.length > 0) list.push(`camera ${cameras.join(", ")}`);
+  if (camera !== "") list.push(`not camera ${camera}, which took the query`);
+  if (from !== null) list.push(`from ${inLocalTime(from)}`);
+  if (to !== null) list.push(`before ${inLocalTime(to)}`);
+  if (rejected.length > 0) list.push(`${count(rejected.length, "picture")} left out`);
+  if (minScore !== null) list.push(`lowest score ${scoreText(minScore)}`);
+  if (rerank !== "none") list.push(RERANKED[rerank]);
+  if (normalization) list.push("the cameras' own look evened out");
+  return list.length === 0 ? "Conditions: none." : `Conditions: ${list.join("; ")}.`;
 }
 
 function howFound({ mode, candidates, index_sequence, took_ms }, { model_id }) {
