@@ -1,7 +1,8 @@
-"""Which query an answer stands under: it goes with its query, and says where the form asks for something else."""
+"""Which query an answer stands under, and what it says: no more than the service does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -42,6 +43,23 @@ def hold_searches(page: Page) -> list[Route]:
 
     page.route("**/search", hold)
     return held
+
+
+def answer_instead(page: Page, of_hits: Sequence[dict[str, Any]] = (), **changes: Any) -> None:
+    """Change what searches answer, and say of the first hits, before the page reads it."""
+    page.evaluate(
+        """([changes, ofHits]) => {
+            const ask = window.fetch;
+            window.fetch = async (address, options) => {
+                const response = await ask(address, options);
+                if (!String(address).endsWith("/search")) return response;
+                const answer = Object.assign(await response.json(), changes);
+                ofHits.forEach((change, at) => Object.assign(answer.hits[at], change));
+                return Response.json(answer);
+            };
+        }""",
+        [changes, of_hits],
+    )
 
 
 def camera(page: Page, name: str) -> Locator:
@@ -129,3 +147,47 @@ class TestChangedForm:
         page.get_by_role("button", name="Use this part").click()
         expect(page.locator("#outdated")).to_be_visible()
         assert searched == []
+
+
+class TestWhatIsSaid:
+    def test_no_decision_is_not_told_as_no_match(self, page: Page, pictures: list[Path]) -> None:
+        why = "No decision: whether one reaches 0.6031 was not asked."
+        answer_instead(page, hits=[], decision=None, explanation=why)
+        camera(page, "gate-3").check()
+        page.get_by_text("More options").click()
+        page.get_by_label("Lowest score shown").fill("0.95")
+        search_for(page, pictures[1])
+        summary = page.locator("#summary")
+        expect(summary.get_by_role("heading")).to_have_text("Nothing is shown")
+        expect(summary).to_contain_text("6 pictures were compared; none reaches the lowest score of 0.950.")
+        expect(summary).to_contain_text("Conditions: camera gate-3; lowest score 0.950.")
+        expect(summary).to_contain_text(why)
+        expect(summary).not_to_contain_text("null")
+
+    def test_no_match_is_told_with_its_reason(self, page: Page, pictures: list[Path]) -> None:
+        why = "No match: none of 18 crops compared reaches the min_score of 0.95."
+        answer_instead(page, hits=[], decision="none", explanation=why)
+        search_for(page, pictures[1])
+        expect(page.locator("#summary").get_by_role("heading")).to_have_text("No match")
+        expect(page.locator(".decided")).to_have_text(f"no match {why}")
+        expect(page.locator("#summary")).not_to_contain_text("null")
+
+    def test_no_probability_is_told_as_certain(self, page: Page, pictures: list[Path]) -> None:
+        told = {0.9987: "over 99 %", 0.994: "99 %", 0.31: "31 %", 0.0007: "under 1 %"}
+        answer_instead(page, [{"decision": "possible", "probability": probability} for probability in told])
+        search_for(page, pictures[1])
+        seen(page)
+        shares = [share.split(" of ")[0].strip("· ") for share in page.locator(".hit .share").all_inner_texts()]
+        assert shares == list(told.values())
+
+    def test_another_order_is_told_and_what_it_goes_by_is_shown(self, page: Page, pictures: list[Path]) -> None:
+        page.get_by_text("More options").click()
+        page.get_by_label("Order the best anew").select_option("k_reciprocal")
+        with page.expect_response("**/search") as response:
+            search_for(page, pictures[1])
+        seen(page)
+        expect(page.locator("#summary").get_by_role("heading")).to_have_text("18 tracks, ordered anew")
+        expect(page.locator("#summary")).to_contain_text("Conditions: ordered anew by common neighbours.")
+        scores = [hit["rerank_score"] for hit in response.value.json()["hits"]]
+        shown = [float(text) for text in page.locator(".hit .order .number").all_inner_texts()]
+        assert shown == pytest.approx(scores, abs=0.001)

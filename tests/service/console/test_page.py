@@ -178,7 +178,7 @@ class TestFilter:
         page.get_by_label("gate-1").check()
         search_for(page, pictures[0], "gate-1")
         summary = page.locator("#summary")
-        expect(summary).to_contain_text("No match")
+        expect(summary).to_contain_text("Nothing is shown")
         expect(summary).to_contain_text("no enrolled picture is left by what is set")
         expect(summary).to_contain_text("not camera gate-1, which took the query")
         page.get_by_role("button", name="Search without filters").click()

@@ -77,10 +77,11 @@ export class Detail {
 }
 
 function facts(hit) {
-  const { score, crop, track, matched_crops } = hit;
+  const { score, rerank_score, crop, track, matched_crops } = hit;
   const score_row = el("span", { class: "score" }, scoreBar(score), el("span", { class: "number" }, scoreText(score)));
   const rows = [
     ["Score", score_row],
+    ["Ordered by", rerank_score === null ? null : scoreText(rerank_score)],
     ["Decision", decisionMark(hit)],
     ["Camera", crop.camera_id],
     ["Captured", when(crop.captured_at)],

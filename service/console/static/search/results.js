@@ -39,14 +39,15 @@ export class Results {
     const { hits, search } = answer;
     const stored = query.files.every(({ crop }) => crop);
     byId("hits").replaceChildren(...hits.map((hit, at) => this.#card(hit, at, stored)));
-    const parts = hits.length > 0 ? this.#found(hits, search, query) : this.#none(search, query);
-    byId("summary").replaceChildren(
-      ...parts.filter(Boolean),
+    const parts = [
+      ...(hits.length > 0 ? this.#found(hits, search, query) : this.#none(answer, query)),
       el("p", { class: "conditions" }, conditions(query)),
       decided(answer),
       ...complaints(answer.query),
+      hits.length > 0 ? null : this.#clearFilters(query),
       howFound(search, answer.query),
-    );
+    ];
+    byId("summary").replaceChildren(...parts.filter(Boolean));
   }
 
   focusFirst() {
@@ -55,32 +56,28 @@ export class Results {
 
   #found(hits, search, query) {
     const noun = { track: "track", vehicle: "vehicle", crop: "picture" }[query.groupBy];
-    const fewer = search.exhausted ? " There are no more." : "";
+    const anew = query.rerank !== "none" || query.normalization;
+    const sentences = [
+      "A score is the likeness of pictures, not proof of identity: compare before you act.",
+      anew ? "The results are ordered by another number, which stands below it." : null,
+      search.exhausted ? "There are no more." : null,
+    ];
     return [
-      el("h2", {}, `${count(hits.length, noun)}, most similar first`),
-      el("p", { class: "caution" }, `A score is the likeness of pictures, not proof of identity: compare before you act.${fewer}`),
+      el("h2", {}, `${count(hits.length, noun)}, ${anew ? "ordered anew" : "most similar first"}`),
+      el("p", { class: "caution" }, sentences.filter(Boolean).join(" ")),
     ];
   }
 
-  #none(search, query) {
-    const filtered = filtersOf(query) || query.camera !== "";
-    if (search.candidates > 0) {
-      return [
-        el("h2", {}, "No match"),
-        el(
-          "p",
-          {},
-          `${count(search.candidates, "picture was", "pictures were")} compared; none reaches the lowest score of ${scoreText(query.minScore ?? -1)}.`,
-        ),
-        this.#clearFilters(query),
-      ];
+  #none({ search, decision }, query) {
+    // No match is a decision; where there is none, nothing says that the vehicle is not there.
+    const heading = el("h2", {}, decision === null ? "Nothing is shown" : "No match");
+    const compared = `${count(search.candidates, "picture was", "pictures were")} compared`;
+    if (search.candidates > 0 && query.minScore !== null) {
+      return [heading, el("p", {}, `${compared}; none reaches the lowest score of ${scoreText(query.minScore)}.`)];
     }
-    if (!filtered) return [el("h2", {}, "No match"), el("p", {}, "The collection is empty: there is no picture to compare with.")];
-    return [
-      el("h2", {}, "No match"),
-      el("p", {}, "Nothing was compared: no enrolled picture is left by what is set."),
-      this.#clearFilters(query),
-    ];
+    if (search.candidates > 0) return [heading, el("p", {}, `${compared}.`)];
+    if (filtersOf(query) || query.camera !== "") return [heading, el("p", {}, "Nothing was compared: no enrolled picture is left by what is set.")];
+    return [heading, el("p", {}, "The collection is empty: there is no picture to compare with.")];
   }
 
   #clearFilters(query) {
@@ -109,6 +106,7 @@ export class Results {
       { class: "hit" },
       face,
       el("p", { class: "score" }, scoreBar(hit.score), el("span", { class: "number" }, scoreText(hit.score))),
+      hit.rerank_score === null ? null : el("p", { class: "order" }, "Ordered by ", el("span", { class: "number" }, scoreText(hit.rerank_score))),
       decisionMark(hit),
       el("p", { class: "where" }, el("span", { class: "camera" }, crop.camera_id), el("span", { class: "vehicle" }, crop.vehicle_id === null ? null : vehicleLink(crop))),
       when(crop.captured_at),
@@ -136,8 +134,7 @@ export class Results {
 }
 
 /** The decision on the whole answer, or why there is none. */
-function decided({ decision, explanation, hits }) {
-  if (hits.length === 0) return null;
+function decided({ decision, explanation }) {
   const mark = decision === null ? null : el("span", { class: `mark ${DECISIONS[decision][0]}` }, DECISIONS[decision][1]);
   return el("p", { class: "decided" }, mark, " ", explanation);
 }

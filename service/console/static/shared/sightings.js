@@ -24,11 +24,18 @@ export function vehicleLink({ vehicle_id: id, vehicle_confirmed: confirmed }) {
   return el("a", { href: address.href, title }, confirmed ? `${id} ✓` : id);
 }
 
+/** A probability in whole percent; never none or all, as no calibration can know that. */
+function percent(probability) {
+  const rounded = Math.round(100 * probability);
+  if (rounded > 99) return "over 99 %";
+  return rounded < 1 ? "under 1 %" : `${rounded} %`;
+}
+
 /** What the collection's calibration makes of a hit; nothing where it has none. */
 export function decisionMark({ decision, probability }) {
   if (decision === null) return null;
   const [kind, text] = DECISIONS[decision];
-  const share = probability === null ? "" : ` · ${Math.round(100 * probability)} % of such pairs are one vehicle`;
+  const share = probability === null ? "" : ` · ${percent(probability)} of such pairs are one vehicle`;
   return el("p", { class: "decision" }, el("span", { class: `mark ${kind}` }, text), el("span", { class: "share" }, share));
 }
 
