@@ -5,7 +5,7 @@ import { collection } from "../shared/collection.js";
 import { button, el, integer } from "../shared/dom.js";
 import { field, text, textOf } from "../shared/forms.js";
 import { PagedTable, place } from "../shared/list.js";
-import { showProblem } from "../shared/messages.js";
+import { clearMessages, showProblem } from "../shared/messages.js";
 import "../shared/shell.js";
 import { bothClocks, utcOfInput } from "../shared/time.js";
 
@@ -56,6 +56,9 @@ function crops(ids) {
 }
 
 async function keep() {
+  // A time that is typed half has no value; without this, all times would be exported.
+  if (!form.reportValidity()) return;
+  clearMessages();
   try {
     const address = URL.createObjectURL(await call(withParameters("audit/export", parameters()), {}, asBlob));
     el("a", { href: address, download: "audit.ndjson" }).click();
