@@ -12,6 +12,7 @@ import { bothClocks } from "../shared/time.js";
 
 const table = new PagedTable({
   path: "cameras",
+  id: "camera_id",
   caption: "Cameras",
   empty: "No camera has seen anything yet. One appears at its first crop, or when it is announced.",
   columns: [

@@ -20,6 +20,7 @@ const CALIBRATIONS = { valid: "good", stale: "warn", none: "muted" };
 
 const table = new PagedTable({
   path: "collections",
+  id: "name",
   caption: "Collections",
   empty: "There is no collection yet. One appears at its first enrolment, or when it is made here.",
   columns: [

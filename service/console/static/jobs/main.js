@@ -1,12 +1,11 @@
 // Long work: how far it is, and what came of it.
 
-import { send, ServiceProblem } from "../shared/api.js";
+import { send } from "../shared/api.js";
 import { collection } from "../shared/collection.js";
 import { button, el, integer } from "../shared/dom.js";
 import { ask } from "../shared/forms.js";
 import { PagedTable, place } from "../shared/list.js";
 import { repeat } from "../shared/live.js";
-import { showProblem } from "../shared/messages.js";
 import "../shared/shell.js";
 import { bothClocks, duration } from "../shared/time.js";
 
@@ -67,13 +66,8 @@ function action(job) {
 const refresh = () => table.show(everywhere.checked ? {} : { collection });
 
 async function rebuild() {
-  try {
-    await send("POST", "jobs", { kind: "rebuild_index" });
-    await refresh();
-  } catch (error) {
-    if (!(error instanceof ServiceProblem)) throw error;
-    showProblem(error);
-  }
+  await send("POST", "jobs", { kind: "rebuild_index" });
+  await refresh();
 }
 
 everywhere.addEventListener("change", refresh);

@@ -35,6 +35,37 @@ export function button(text, action, properties = {}) {
   return made;
 }
 
+const CONTROLS = "a[href], button, input, select, textarea, summary";
+
+/**
+ * Remember where the focus is. The function that is answered puts it back where it was taken away meanwhile: onto the same
+ * control of the part (`data-part`) that has come in place of the old one, or else onto the content.
+ */
+export function rememberFocus() {
+  const focused = document.activeElement;
+  const part = focused?.closest("[data-part]");
+  const at = part ? [...part.querySelectorAll(CONTROLS)].indexOf(focused) : -1;
+  return () => {
+    if (focused === null || focused === document.body) return;
+    if (focused.isConnected) {
+      if (document.activeElement === document.body) focused.focus();
+      return;
+    }
+    const now = part && document.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
+    const controls = now ? [...now.querySelectorAll(CONTROLS)] : [];
+    (controls[at] ?? controls[0] ?? byId("content")).focus();
+  };
+}
+
+/** Make these the children of an element. Those that stay are not moved, so that they keep the focus and what is chosen in them. */
+export function arrange(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, at) => {
+    if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null);
+  });
+}
+
 export const byId = (id) => document.getElementById(id);
 
 const integers = new Intl.NumberFormat("en");

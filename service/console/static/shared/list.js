@@ -1,7 +1,7 @@
 // A paged list as a table: rows come as they are asked for, and what is wrong is said above it.
 
 import { get, ServiceProblem, within } from "./api.js";
-import { button, byId, el } from "./dom.js";
+import { arrange, button, byId, el, rememberFocus } from "./dom.js";
 import { clearMessages, showProblem } from "./messages.js";
 
 const WITHIN_MS = 30_000;
@@ -10,6 +10,7 @@ export class PagedTable {
   #path;
   #columns;
   #empty;
+  #id;
   #parameters = {};
   #cursor = null;
   #body = el("tbody");
@@ -17,15 +18,19 @@ export class PagedTable {
   #note = el("p", { class: "hint", role: "status" });
   #turn = 0;
   #pages = 0;
+  #loadingMore = false;
+  #rows = new Map();
 
   /**
-   * @param {{path: string, caption: string, empty: string, columns: {name: string, cell: function(Object): (Node|string|null|Array), class?: string}[]}} list
+   * @param {{path: string, caption: string, empty: string, id?: string, columns: {name: string, cell: function(Object): (Node|string|null|Array), class?: string}[]}} list
+   *   `id` names the field that tells items apart
    */
-  constructor({ path, caption, empty, columns }) {
+  constructor({ path, caption, empty, columns, id = "id" }) {
     this.#path = path;
     this.#columns = columns;
     this.#empty = empty;
-    this.#more = button("More", () => this.#load(), { class: "next-page", hidden: true });
+    this.#id = id;
+    this.#more = button("More", () => this.#loadMore(), { class: "next-page", hidden: true });
     const heads = columns.map(({ name, class: kind }) => el("th", { scope: "col", class: kind ?? "" }, name));
     this.element = el(
       "div",
@@ -36,42 +41,80 @@ export class PagedTable {
     );
   }
 
-  /** Whether more than the first page is shown. */
+  /** Whether more than the first page is shown, or about to be. */
   get more() {
-    return this.#pages > 1;
+    return this.#pages > 1 || this.#loadingMore;
   }
 
   /** Begin anew, with these parameters. */
   async show(parameters = this.#parameters) {
+    const same = JSON.stringify(parameters) === JSON.stringify(this.#parameters);
     this.#parameters = parameters;
-    this.#cursor = null;
-    await this.#load(true);
-  }
-
-  async #load(fresh = false) {
-    const turn = (this.#turn += 1);
-    try {
-      const page = await get(this.#path, { ...this.#parameters, cursor: this.#cursor }, within(WITHIN_MS));
-      if (turn !== this.#turn) return;
-      clearMessages();
-      const rows = page.items.map((item) => this.#row(item));
-      if (fresh) this.#body.replaceChildren(...rows);
-      else this.#body.append(...rows);
-      this.#pages = fresh ? 1 : this.#pages + 1;
-      this.#cursor = page.next_cursor;
-      this.#more.hidden = this.#cursor === null;
-      this.#note.textContent = this.#body.rows.length === 0 ? this.#empty : "";
-    } catch (error) {
-      if (!(error instanceof ServiceProblem)) throw error;
-      if (turn !== this.#turn) return;
-      if (fresh) this.#body.replaceChildren();
-      showProblem({ ...error, title: error.message, again: () => this.#load(fresh) });
+    // The next page of another list is no page of this one.
+    if (!same) this.#more.hidden = true;
+    const page = await this.#read(null, () => this.show());
+    if (page !== null) {
+      this.#pages = 1;
+      this.#put(page, []);
+    } else if (!same) {
+      // Rows that met other conditions are no answer to these.
+      this.#body.replaceChildren();
     }
   }
 
+  async #loadMore() {
+    if (this.#loadingMore) return;
+    this.#loadingMore = true;
+    this.#more.setAttribute("aria-disabled", "true");
+    try {
+      const page = await this.#read(this.#cursor, () => this.#loadMore());
+      if (page === null) return;
+      this.#pages += 1;
+      this.#put(page, [...this.#body.rows]);
+    } finally {
+      this.#loadingMore = false;
+      this.#more.removeAttribute("aria-disabled");
+    }
+  }
+
+  /** A page of the list; null where it does not come, which is told, or where the list began anew meanwhile. */
+  async #read(cursor, again) {
+    const turn = (this.#turn += 1);
+    try {
+      const page = await get(this.#path, { ...this.#parameters, cursor }, within(WITHIN_MS));
+      if (turn !== this.#turn) return null;
+      clearMessages(this.#path);
+      return page;
+    } catch (error) {
+      if (!(error instanceof ServiceProblem)) throw error;
+      if (turn === this.#turn) showProblem({ ...error, title: error.message, again }, this.#path);
+      return null;
+    }
+  }
+
+  /** Put a page below the rows that stay. A row whose item is as it was stays the same element. */
+  #put({ items, next_cursor: cursor }, above) {
+    const putBack = rememberFocus();
+    const rows = items.map((item) => this.#row(item));
+    const known = new Set([...this.#rows.values()].map(({ row }) => row));
+    // An item may have moved onto this page while the ones above were looked at; it has one row.
+    arrange(this.#body, [...new Set([...above.filter((row) => known.has(row)), ...rows])]);
+    putBack();
+    for (const [id, { row }] of this.#rows) if (!row.isConnected) this.#rows.delete(id);
+    this.#cursor = cursor;
+    this.#more.hidden = cursor === null;
+    this.#note.textContent = this.#body.rows.length === 0 ? this.#empty : "";
+  }
+
   #row(item) {
+    const id = item[this.#id];
+    const said = JSON.stringify(item);
+    const before = this.#rows.get(id);
+    if (before?.said === said) return before.row;
     const cells = this.#columns.map(({ cell, class: kind }) => el("td", { class: kind ?? "" }, ...[cell(item)].flat()));
-    return el("tr", {}, ...cells);
+    const row = el("tr", { data: { part: `${this.#path} ${id}` } }, ...cells);
+    this.#rows.set(id, { said, row });
+    return row;
   }
 }
 

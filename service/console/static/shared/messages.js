@@ -2,8 +2,12 @@
 
 import { byId, el } from "./dom.js";
 
-export function clearMessages() {
-  byId("messages").replaceChildren();
+/** Whose message it is where nobody says: what the person did last. */
+const ACTION = "action";
+
+/** Take away every message, or those of one part of the page: what a list reads well says nothing of a click that was refused. */
+export function clearMessages(about = null) {
+  for (const box of [...byId("messages").children]) if (about === null || box.dataset.about === about) box.remove();
 }
 
 /**
@@ -27,9 +31,14 @@ export function problemBox({ title, detail, errors = [], requestId, retryAfter }
 /**
  * Tell a problem at the head of the page, until it is dismissed.
  * @param {Object} problem as `problemBox` takes it; with `again`, a button tries once more
+ * @param {string} about which part of the page; a part has one message at a time, and one that comes again is left as it is
  */
-export function showProblem({ again, ...problem }) {
+export function showProblem({ again, ...problem }, about = ACTION) {
+  const said = `${problem.title}\n${problem.detail ?? ""}`;
+  const before = [...byId("messages").children].find((box) => box.dataset.about === about);
+  if (about !== ACTION && before?.dataset.said === said) return;
   const box = problemBox(problem);
+  Object.assign(box.dataset, { about, said });
   const close = el("button", { type: "button", class: "close", "aria-label": "Dismiss this message" }, "×");
   box.prepend(close);
   if (again) {
@@ -38,7 +47,8 @@ export function showProblem({ again, ...problem }) {
     box.append(retry);
   }
   close.addEventListener("click", () => box.remove());
-  byId("messages").replaceChildren(box);
+  before?.remove();
+  byId("messages").prepend(box);
   box.scrollIntoView({ block: "nearest" });
 }
 

@@ -13,6 +13,7 @@ const THUMBNAIL_PX = 120;
 const claimed = el("input", { type: "checkbox" });
 const table = new PagedTable({
   path: "vehicles",
+  id: "vehicle_id",
   caption: "Vehicles",
   empty: "No vehicle is confirmed yet. Confirm one at a result of a search.",
   columns: [

@@ -5,7 +5,7 @@ import { collection } from "../shared/collection.js";
 import { button, el, integer } from "../shared/dom.js";
 import { PagedTable, place } from "../shared/list.js";
 import { repeat } from "../shared/live.js";
-import { showProblem } from "../shared/messages.js";
+import { clearMessages, showProblem } from "../shared/messages.js";
 import "../shared/shell.js";
 import { bothClocks } from "../shared/time.js";
 import { makeWatch } from "./form.js";
@@ -37,6 +37,7 @@ function webhook({ webhook_url: url, dead_deliveries: dead }) {
 
 function pausing({ id, name, paused }) {
   const change = async () => {
+    clearMessages();
     try {
       await send("PATCH", `watches/${id}`, { paused: !paused });
       await refresh();
