@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from service.console.pages import PAGES
 
@@ -99,8 +99,88 @@ class TestCameras:
         page.get_by_role("button", name="Announce it").click()
         expect(page.locator("tbody tr", has_text="gate-9")).to_be_visible()
 
+    def test_only_what_was_changed_is_sent(self, open_other: OpenPage, live_service: str, gallery: str) -> None:
+        page = open_other("cameras")
+        edit = page.locator("tbody tr", has_text="gate-0").get_by_role("button", name="Edit")
+        expect(edit).to_be_visible()
+        camera, query = f"{live_service}/cameras/gate-0", {"collection": gallery}
+        httpx.patch(camera, params=query, json={"latitude": 12.5, "longitude": 3.5}).raise_for_status()
+        edit.click()
+        page.get_by_label("Name").fill("Renamed")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("tbody tr", has_text="Renamed")).to_contain_text("12.50000, 3.50000")
+        stored = httpx.get(camera, params=query).json()
+        assert (stored["name"], stored["latitude"], stored["longitude"]) == ("Renamed", 12.5, 3.5)
+        expect(page.locator("tbody tr", has_text="Renamed").get_by_role("button", name="Edit")).to_be_focused()
+
 
 class TestCollections:
+    def test_only_what_was_changed_is_sent(self, open_other: OpenPage, live_service: str) -> None:
+        new = {"name": "shared one", "retention_days": 7, "quality_floor": {"min_width": 8}}
+        httpx.post(f"{live_service}/collections", json=new).raise_for_status()
+        page = open_other("collections")
+        edit = page.locator("tbody tr", has_text="shared one").get_by_role("button", name="Edit")
+        expect(edit).to_be_visible()
+        theirs = {"retention_days": 365, "quality_floor": {"min_height": 9}}
+        httpx.patch(f"{live_service}/collections/shared one", json=theirs).raise_for_status()
+        edit.click()
+        expect(page.get_by_label("Days that crops are kept")).to_have_value("365")
+        httpx.patch(f"{live_service}/collections/shared one", json={"retention_days": 400}).raise_for_status()
+        page.get_by_label("Description").fill("Ours")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("tbody tr", has_text="shared one")).to_contain_text("400 days")
+        stored = httpx.get(f"{live_service}/collections/shared one").json()
+        assert (stored["description"], stored["retention_days"]) == ("Ours", 400)
+        assert (stored["quality_floor"]["min_width"], stored["quality_floor"]["min_height"]) == (8, 9)
+
+    def test_a_shorter_time_is_asked_about_once_more(
+        self, open_other: OpenPage, live_service: str, tmp_path: Path, paint: Paint
+    ) -> None:
+        name = "shortened"
+        page = open_other("collections")
+        fields = {"collection": name, "camera_id": "gate-1", "captured_at": "2020-11-04T09:00:00Z"}
+        files = {"images": paint(tmp_path / "1.png", 5).read_bytes()}
+        httpx.post(f"{live_service}/gallery", data=fields, files=files, timeout=60).raise_for_status()
+        page.reload()
+        row = page.locator("tbody tr", has_text=name)
+        row.get_by_role("button", name="Edit").click()
+        page.get_by_label("Days that crops are kept").fill("30")
+        page.get_by_role("button", name="Save").click()
+        sure = page.get_by_role("dialog", name=f"Keep crops of {name} for 30 days only?")
+        expect(sure).to_contain_text("1 crop captured before")
+        sure.get_by_role("button", name="Cancel").click()
+        assert httpx.get(f"{live_service}/collections/{name}").json()["retention_days"] is None
+        page.get_by_role("button", name="Save").click()
+        sure.get_by_role("button", name="Delete older ones").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(row).to_contain_text("30 days")
+
+    def test_deletion_counts_anew_cannot_be_left_halfway_and_leads_to_its_job(
+        self, open_other: OpenPage, live_service: str, tmp_path: Path, paint: Paint
+    ) -> None:
+        name = "short lived"
+        httpx.post(f"{live_service}/collections", json={"name": name}).raise_for_status()
+        page = open_other("collections")
+        delete = page.locator("tbody tr", has_text=name).get_by_role("button", name="Delete")
+        expect(delete).to_be_visible()
+        fields = {"collection": name, "camera_id": "gate-1"}
+        files = {"images": paint(tmp_path / "1.png", 5).read_bytes()}
+        httpx.post(f"{live_service}/gallery", data=fields, files=files, timeout=60).raise_for_status()
+        delete.click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("With it go 1 crop")
+        page.get_by_label("Type the name to be sure").fill(name)
+        held: list[Route] = []
+        page.route(re.compile("/collections/"), lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+        page.get_by_role("button", name="Delete it").click()
+        expect(page.get_by_role("button", name="Cancel")).to_be_disabled()
+        for _ in range(4):
+            page.keyboard.press("Escape")
+        expect(dialog).to_be_visible()
+        held[0].continue_()
+        expect(page).to_have_url(re.compile(r"/console/jobs\?collection=short"))
+        expect(page.locator("tbody tr", has_text="Delete a collection")).to_have_count(1)
+
     def test_one_is_made_changed_and_deleted(self, open_other: OpenPage) -> None:
         page = open_other("collections", expected=("422",))
         page.get_by_role("button", name="Make a collection").click()
@@ -141,8 +221,26 @@ class TestJobs:
         job = page.locator("tbody tr", has_text="Rebuild the index").first
         expect(job.locator(".mark")).to_have_text("succeeded", timeout=30_000)
 
+    def test_a_refusal_is_told_in_the_dialog(self, open_other: OpenPage) -> None:
+        page = open_other("jobs", expected=("403",))
+        refuse = lambda route: route.fulfill(status=403, json={"title": "Not yours", "status": 403})  # noqa: E731
+        page.route(re.compile("/jobs$"), refuse)
+        page.get_by_role("button", name="Rebuild the index").click()
+        page.get_by_role("button", name="Rebuild it").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Not yours")
+
 
 class TestAudit:
+    def test_a_half_typed_time_is_not_taken_for_all_times(self, open_other: OpenPage) -> None:
+        page = open_other("audit")
+        page.get_by_label("From", exact=True).press_sequentially("05")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "export" in request.url else None)
+        page.get_by_role("button", name="Export").click()
+        page.wait_for_timeout(500)
+        assert page.get_by_label("From", exact=True).evaluate("(input) => input.validity.badInput")
+        assert asked == []
+
     def test_tells_who_searched_what_and_why(self, open_other: OpenPage, live_service: str, gallery: str) -> None:
         crops = httpx.get(f"{live_service}/gallery", params={"collection": gallery}).json()["items"]
         body = {"collection": gallery, "crop_ids": [crops[0]["id"]], "purpose": "case 2026-118", "k": 3}
@@ -151,10 +249,10 @@ class TestAudit:
         entry = page.locator("tbody tr", has_text="case 2026-118").first
         expect(entry).to_contain_text("search_by_crop")
         expect(entry).to_contain_text("k: 3")
-        page.get_by_label("What").fill("delete_crop")
+        page.get_by_label("What", exact=True).fill("delete_crop")
         page.get_by_role("button", name="Show").click()
         expect(page.locator(".table")).to_contain_text("Nothing was done that meets these conditions")
-        page.get_by_label("What").fill("search_by_crop")
+        page.get_by_label("What", exact=True).fill("search_by_crop")
         with page.expect_download() as download:
             page.get_by_role("button", name="Export").click()
         lines = download.value.path().read_text().splitlines()

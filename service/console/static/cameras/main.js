@@ -3,7 +3,7 @@
 import { all, send, ServiceProblem } from "../shared/api.js";
 import { collection } from "../shared/collection.js";
 import { button, el, integer } from "../shared/dom.js";
-import { ask, field, number, numberOf, text, textOf } from "../shared/forms.js";
+import { ask, askAbout, changed, field, number, numberOf, text, textOf } from "../shared/forms.js";
 import { PagedTable, place } from "../shared/list.js";
 import { showProblem } from "../shared/messages.js";
 import { Places } from "../shared/places.js";
@@ -21,7 +21,7 @@ const table = new PagedTable({
     { name: "First", class: "when-cell", cell: ({ first_captured_at }) => bothClocks(first_captured_at) },
     { name: "Last", class: "when-cell", cell: ({ last_captured_at }) => bothClocks(last_captured_at) },
     { name: "Place", cell: ({ latitude, longitude }) => (latitude === null ? null : `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`) },
-    { name: "Actions", cell: (camera) => button("Edit", () => edit(camera)) },
+    { name: "Actions", cell: ({ camera_id: id }) => button("Edit", () => edit(id)) },
   ],
 });
 const places = new Places();
@@ -36,14 +36,18 @@ function fields(camera) {
   };
 }
 
-function edit(camera) {
+const edit = (id) => askAbout(`cameras/${encodeURIComponent(id)}`, { collection }, askForChanges);
+
+function askForChanges(camera) {
   const { nodes, read } = fields(camera);
+  const before = read();
   ask({
     title: `Camera ${camera.camera_id}`,
     fields: nodes,
     action: "Save",
     submit: async () => {
-      await send("PATCH", `cameras/${encodeURIComponent(camera.camera_id)}`, read(), { collection });
+      const patch = changed(before, read());
+      if (Object.keys(patch).length > 0) await send("PATCH", `cameras/${encodeURIComponent(camera.camera_id)}`, patch, { collection });
       await refresh();
     },
   });

@@ -1,12 +1,14 @@
 // The collections: what each keeps and refuses.
 
-import { send } from "../shared/api.js";
+import { send, ServiceProblem, withParameters } from "../shared/api.js";
 import { addressOf, collection } from "../shared/collection.js";
-import { button, el, integer } from "../shared/dom.js";
-import { ask, check, checkField, field, number, numberOf, text, textOf } from "../shared/forms.js";
+import { button, count, el, integer } from "../shared/dom.js";
+import { ask, askAbout, changed, check, checkField, field, number, numberOf, text, textOf } from "../shared/forms.js";
 import { PagedTable, place } from "../shared/list.js";
 import "../shared/shell.js";
+import { inLocalTime } from "../shared/time.js";
 
+const DAY_MS = 86_400_000;
 const FLOOR = {
   min_width: "Least width, px",
   min_height: "Least height, px",
@@ -32,7 +34,7 @@ const table = new PagedTable({
     { name: "Purpose", cell: ({ require_purpose }) => (require_purpose ? "asked for" : "optional") },
     { name: "Calibration", cell: ({ calibration }) => el("span", { class: `mark ${CALIBRATIONS[calibration]}` }, calibration) },
     { name: "Model", cell: (one) => [one.model_id, one.model_loaded ? null : el("span", { class: "sub error" }, "not the one loaded: embed again")] },
-    { name: "Actions", cell: (one) => [button("Edit", () => edit(one)), " ", button("Delete", () => remove(one))] },
+    { name: "Actions", cell: ({ name }) => [button("Edit", () => edit(name)), " ", button("Delete", () => remove(name))] },
   ],
 });
 
@@ -69,16 +71,51 @@ function settings(one) {
   };
 }
 
-function edit(one) {
+const pathOf = (name) => `collections/${encodeURIComponent(name)}`;
+const edit = (name) => askAbout(pathOf(name), {}, askForChanges);
+const remove = (name) => askAbout(pathOf(name), {}, askToDelete);
+
+function askForChanges(one) {
   const { nodes, read } = settings(one);
-  ask({
+  const before = read();
+  const close = ask({
     title: `Collection ${one.name}`,
     fields: nodes,
     action: "Save",
     submit: async () => {
-      await send("PATCH", `collections/${encodeURIComponent(one.name)}`, read());
-      await table.show();
+      const patch = changed(before, read());
+      const save = async () => {
+        if (Object.keys(patch).length > 0) await send("PATCH", pathOf(one.name), patch);
+        await table.show();
+      };
+      const days = patch.retention_days ?? null;
+      if (days === null || (one.retention_days !== null && days >= one.retention_days)) return save();
+      await askToShorten(one.name, days, async () => {
+        await save();
+        close();
+      });
+      return false;
     },
+  });
+}
+
+/** Crops that are older than a collection keeps them are deleted within minutes: say how many that are, then do it. */
+async function askToShorten(name, days, save) {
+  const before = new Date(Math.max(0, Date.now() - days * DAY_MS)).toISOString();
+  let concerned;
+  try {
+    const { count: crops } = await send("POST", "gallery/delete", { collection: name, to: before, dry_run: true });
+    concerned = `${count(crops, "crop")} captured before ${inLocalTime(before)} will be deleted within minutes, and those without a time of capture that were enrolled before then.`;
+  } catch (error) {
+    if (!(error instanceof ServiceProblem)) throw error;
+    concerned = `Whatever was captured before ${inLocalTime(before)}, or enrolled before then without a time of capture, will be deleted within minutes. How many crops that are cannot be told: ${error.detail ?? error.message}`;
+  }
+  ask({
+    title: `Keep crops of ${name} for ${days} days only?`,
+    fields: [el("p", {}, concerned), el("p", {}, "Nothing brings them back.")],
+    action: "Delete older ones",
+    danger: true,
+    submit: save,
   });
 }
 
@@ -96,12 +133,12 @@ function make() {
   });
 }
 
-function remove(one) {
+function askToDelete(one) {
   const name = text("", { required: true });
   ask({
     title: `Delete ${one.name}?`,
     fields: [
-      el("p", {}, `Its ${integer(one.crops)} crops go with their pictures and vectors, and its cameras, vehicles and watches. Nothing brings them back.`),
+      el("p", {}, `With it go ${count(one.crops, "crop")} with pictures and vectors, its cameras, vehicles and watches. Nothing brings them back.`),
       field("Type the name to be sure", name),
     ],
     action: "Delete it",
@@ -113,8 +150,8 @@ function remove(one) {
         name.addEventListener("input", () => name.setCustomValidity(""), { once: true });
         return false;
       }
-      const job = await send("DELETE", `collections/${encodeURIComponent(one.name)}`);
-      if (job !== null) location.assign(new URL("jobs", location.href));
+      const job = await send("DELETE", pathOf(one.name));
+      if (job !== null) location.assign(withParameters(new URL("jobs", location.href).href, { collection: one.name }));
       await table.show();
       return true;
     },
