@@ -33,8 +33,8 @@ export class Places {
   element = el("figure", { class: "places", hidden: true });
 
   /**
-   * @param {{latitude: number, longitude: number, label: string, crops?: number}[]} places
-   * @param {{from: number, to: number, label: string}[]} [ways] between places, by their position, in order
+   * @param {{latitude: number, longitude: number, label: string, unsure?: boolean}[]} places those that are unsure are drawn hollow
+   * @param {{from: number, to: number, label: string, unsure?: boolean}[]} [ways] between places, by their position, in order; unsure ones are dashed
    */
   show(places, ways = []) {
     this.element.hidden = places.length === 0;
@@ -60,18 +60,18 @@ export class Places {
     this.element.replaceChildren(plot, el("figcaption", { class: "hint" }, "North is up. Straight lines, not roads."));
   }
 
-  #spot({ x, y }, { label }) {
-    return svg("g", {}, svg("circle", { cx: x, cy: y, r: 6, class: "spot" }), svg("text", { x: x + 10, y: y + 4, class: "spot-text" }, label));
+  #spot({ x, y }, { label, unsure }) {
+    return svg("g", {}, svg("circle", { cx: x, cy: y, r: 6, class: unsure ? "spot unsure" : "spot" }), svg("text", { x: x + 10, y: y + 4, class: "spot-text" }, label));
   }
 
-  #way(at, { from, to, label }) {
+  #way(at, { from, to, label, unsure }) {
     const [start, end] = [at[from], at[to]];
     // A little curved, so that the way there and the way back are two lines.
     const middle = { x: (start.x + end.x) / 2 - (end.y - start.y) * 0.12, y: (start.y + end.y) / 2 + (end.x - start.x) * 0.12 };
     return svg(
       "g",
       {},
-      svg("path", { d: `M${start.x} ${start.y} Q${middle.x} ${middle.y} ${end.x} ${end.y}`, class: "way", "marker-end": "url(#arrow)" }),
+      svg("path", { d: `M${start.x} ${start.y} Q${middle.x} ${middle.y} ${end.x} ${end.y}`, class: unsure ? "way unsure" : "way", "marker-end": "url(#arrow)" }),
       svg("text", { x: (start.x + end.x + 2 * middle.x) / 4, y: (start.y + end.y + 2 * middle.y) / 4, class: "way-text" }, label),
     );
   }
