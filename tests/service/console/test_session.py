@@ -1,6 +1,8 @@
 """The console of a service that asks for a key."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.chromium import ARGUMENTS, CHROMIUMS
 from support.environment import plain_environment
 from support.processes import ServiceProcess, data_folder
 
@@ -84,3 +87,43 @@ def test_another_collection_is_refused_in_words(page: Page, service: ServiceProc
     give(page, key)
     expect(page.get_by_role("alert").first).to_contain_text("may not use the collection 'yours'")
     expect(page.locator("#collection-choice option")).to_have_text(["yours", "mine"])
+
+
+def test_a_key_with_a_sign_that_no_header_holds_is_not_taken(page: Page, service: ServiceProcess) -> None:
+    page.goto(f"{service.address}/console/cameras?collection=mine")
+    give(page, "csk–copied")  # noqa: RUF001 - a dash as word processors make it
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.get_by_label("Key where the service").evaluate("(input) => input.validity.patternMismatch")
+    assert page.evaluate("sessionStorage.length") == 1  # the collection
+
+
+def test_a_page_that_is_followed_asks_for_the_key_once(page: Page, service: ServiceProcess) -> None:
+    page.goto(f"{service.address}/console/jobs?collection=mine")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    for _ in range(2):
+        with page.expect_response(re.compile(r"/jobs\?")):
+            pass
+    page.wait_for_timeout(200)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Rebuild the index").click()
+    page.get_by_role("button", name="Rebuild it").click()
+    expect(page.get_by_role("dialog", name="Who looks, and why")).to_be_visible()
+
+
+def test_back_shows_nothing_that_was_read_with_another_key(browser: Browser, service: ServiceProcess, key: str) -> None:
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUMS)))
+    # Playwright turns off the cache of whole pages that people's browsers go back to.
+    kept = ["--disable-back-forward-cache"]
+    with browser.browser_type.launch(executable_path=program, args=ARGUMENTS, ignore_default_args=kept) as other:
+        page = other.new_page()
+        page.goto(f"{service.address}/console/cameras?collection=mine")
+        give(page, key)
+        expect(page.locator("tbody tr")).to_contain_text("gate-1")
+        page.evaluate("addEventListener('pageshow', ({ persisted }) => (document.title = `kept: ${persisted}`))")
+        page.get_by_role("link", name="Jobs").click()
+        page.get_by_role("button", name="Key").click()
+        give(page, "csk_of_somebody_else")
+        expect(page.get_by_role("dialog")).to_contain_text("does not take this key any longer")
+        page.go_back()
+        expect(page.get_by_role("dialog")).to_contain_text("does not take this key any longer")
+        expect(page.locator("tbody tr")).to_have_count(0)

@@ -7,6 +7,7 @@ export const ROOT = new URL("../../", import.meta.url);
 
 /** Called where the service asks for a key, or for another one. */
 let onUnauthorized = () => {};
+/** @param {function({sent: boolean})} listener told whether the request sent something or only read */
 export const whenUnauthorized = (listener) => (onUnauthorized = listener);
 
 /** An answer of the service that is no success, or no answer at all. */
@@ -73,7 +74,7 @@ export async function call(address, options = {}, read = asJson) {
   let response = null;
   try {
     response = await fetch(new URL(address, ROOT), { ...options, headers: { ...headers(), ...options.headers } });
-    if (response.status === 401) onUnauthorized();
+    if (response.status === 401) onUnauthorized({ sent: (options.method ?? "GET") !== "GET" });
     if (!response.ok) throw await problemOf(response);
     return await read(response);
   } catch (error) {

@@ -9,6 +9,9 @@ import { session } from "./session.js";
 const STATE_EVERY_MS = 60_000;
 const STATE_WITHIN_MS = 30_000;
 
+const keyOfPage = session.key;
+let asked = false;
+
 async function showState() {
   const reason = await unreadiness(within(STATE_WITHIN_MS));
   byId("state").classList.toggle("down", reason !== null);
@@ -19,7 +22,8 @@ async function showState() {
 function askForKey(why = null) {
   const dialog = byId("session-dialog");
   if (dialog.open) return;
-  const key = el("input", { type: "password", id: "session-key", autocomplete: "off", spellcheck: false, value: session.key });
+  // A header holds no other signs: a key with a dash that a word processor made longer is none.
+  const key = el("input", { type: "password", id: "session-key", autocomplete: "off", spellcheck: false, value: session.key, pattern: "[ -~]*", title: "A key has no such signs in it: letters, digits and underscores only. Copy it anew." });
   const purpose = el("input", { type: "text", id: "session-purpose", maxLength: 1000, autocomplete: "off", value: session.purpose });
   const form = el(
     "form",
@@ -46,8 +50,21 @@ function cancel(dialog) {
   return button;
 }
 
+/** Ask for a key where there is none that holds: once for what the page reads by itself, and whenever a person sends something. */
+function askAgain({ sent }) {
+  if (asked && !sent) return;
+  asked = true;
+  askForKey(session.key === "" ? "The service asks for a key." : "The service does not take this key any longer.");
+}
+
+// Back and forward may show a page as it was left, with what was read with another key.
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted || session.key === keyOfPage) return;
+  document.body.hidden = true;
+  location.reload();
+});
 byId("session").addEventListener("click", () => askForKey());
-whenUnauthorized(() => askForKey(session.key === "" ? "The service asks for a key." : "The service does not take this key any longer."));
+whenUnauthorized(askAgain);
 offerCollections();
 showState();
 setInterval(() => document.hidden || showState(), STATE_EVERY_MS);
