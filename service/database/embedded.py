@@ -50,7 +50,7 @@ RELEASE_TIMEOUT_S = 2
 
 
 class EmbeddedPostgres:
-    """One embedded server. `start` and `stop` may be called again; both block, so call them outside the event loop.
+    """One embedded server. Its methods may be called again and block, so call them outside the event loop.
 
     Args:
         folder: Folder of the database; made where it is missing.
@@ -59,6 +59,7 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path) -> None:
         self._folder = folder.expanduser().resolve()
         self._use: IO[str] | None = None
+        self._sockets: Path | None = None
 
     def start(self) -> str:
         """Start the server, or attach to the one that runs already.
@@ -74,6 +75,7 @@ class EmbeddedPostgres:
             with self._alone():
                 self._start_server()
                 url = self._ensure_database()
+                self._sockets = Path(self._address())
                 self._join()
         except (OSError, SubprocessError, psycopg.Error, AssertionError) as error:
             raise UnavailableError(
@@ -82,6 +84,22 @@ class EmbeddedPostgres:
             ) from error
         atexit.register(self.stop)
         return url
+
+    def revive(self) -> bool:
+        """Start the server anew at the same address where it has died, as by a kill for want of memory.
+
+        Returns:
+            Whether it was dead.
+
+        Raises:
+            UnavailableError: It does not start; the message says why.
+        """
+        if self._postmaster() is not None:
+            return False
+        if not (self._folder / "PG_VERSION").exists():
+            raise UnavailableError(f"The embedded database in {self._folder} is gone; restore it from a backup.")
+        self.start()
+        return True
 
     def stop(self) -> None:
         """Leave the server; it is stopped if no other process uses it. Does nothing where it was not started."""
@@ -159,13 +177,17 @@ class EmbeddedPostgres:
         making.rename(self._folder)
 
     def _socket_folder(self) -> Path:
-        """Where the socket lies: in the folder itself, or in a private temporary one where that path is too long."""
+        """Where the socket lies: in the folder itself, or in a private temporary one where that path is too long.
+
+        It stays the same for as long as this process lives: others have the address.
+        """
         if len(os.fsencode(self._folder)) <= LONGEST_SOCKET_FOLDER:
             return self._folder
-        folder = Path(tempfile.mkdtemp(prefix="clip-senet-"))
-        owner = self._folder.stat()
-        os.chown(folder, owner.st_uid, owner.st_gid)
-        return folder
+        if self._sockets is None or not self._sockets.is_dir():
+            self._sockets = Path(tempfile.mkdtemp(prefix="clip-senet-"))
+            owner = self._folder.stat()
+            os.chown(self._sockets, owner.st_uid, owner.st_gid)
+        return self._sockets
 
     def _pg_ctl(self, timeout_s: int, *arguments: str, pass_fds: tuple[int, ...] = ()) -> None:
         server = PostgresServer(self._folder, cleanup_mode=None)
@@ -181,18 +203,20 @@ class EmbeddedPostgres:
             pid = int((self._folder / "postmaster.pid").read_text().split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
             return None
-        return pid if pid in self._processes() else None
+        with suppress(psutil.Error):
+            return pid if self._is_ours(psutil.Process(pid)) else None
+        return None
 
     def _processes(self) -> set[int]:
-        """Every live PostgreSQL process of this folder (they all work in it)."""
-        found = set()
-        for process in psutil.process_iter(["name", "status"]):
-            if process.info["name"] != "postgres" or process.info["status"] == psutil.STATUS_ZOMBIE:
-                continue
-            with suppress(psutil.Error, OSError):
-                if Path(process.cwd()) == self._folder:
-                    found.add(process.pid)
-        return found
+        """Every live PostgreSQL process of this folder."""
+        return {process.pid for process in psutil.process_iter() if self._is_ours(process)}
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        """Whether it is a live PostgreSQL process of this folder; they all work in it."""
+        with suppress(psutil.Error, OSError):
+            alive = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+            return alive and Path(process.cwd()) == self._folder
+        return False
 
     def _wait_for_old_processes(self, lock: IO[str]) -> None:
         """Let the children of a killed server end, take the server's lock, then drop the files that name the old one.
@@ -203,8 +227,8 @@ class EmbeddedPostgres:
         _wait_until(lambda: not self._processes(), f"processes of an earlier server still use {self._folder}")
         # Held by processes that cannot be seen, those of another PID namespace.
         _wait_until(lambda: _locked(lock), "its folder is in use by another container", RELEASE_TIMEOUT_S)
-        for name in ("postmaster.pid", f".s.PGSQL.{PORT}.lock"):
-            (self._folder / name).unlink(missing_ok=True)
+        for path in (self._folder / "postmaster.pid", self._socket_folder() / f".s.PGSQL.{PORT}.lock"):
+            path.unlink(missing_ok=True)
 
     def _reason(self, error: Exception) -> str:
         """Why it does not start: the server's own last word where it had one."""

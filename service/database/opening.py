@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
 from service.database.migrate import upgrade
+from service.database.reviving import Reviver
 from service.settings import Settings
 
 
@@ -24,6 +25,9 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
             embedded = EmbeddedPostgres(settings.database_dir)
             url = await asyncio.to_thread(embedded.start)
             stack.push_async_callback(asyncio.to_thread, embedded.stop)
+            reviver = Reviver(embedded)
+            reviver.start()
+            stack.push_async_callback(reviver.stop)
         else:
             url = settings.database_url.get_secret_value()
         await asyncio.to_thread(upgrade, url)

@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 
 from service.database.embedded import EmbeddedPostgres
 from service.database.engine import Database
+from service.database.reviving import Reviver
 from service.errors import UnavailableError
 
 CONTAINER = ["unshare", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"]
@@ -147,9 +148,13 @@ def _sql(url: str, statement: str) -> list[tuple[object, ...]]:
 
 
 def _postmaster(folder: Path) -> int:
-    pid = EmbeddedPostgres(folder)._postmaster()
+    pid = _postmaster_now(folder)
     assert pid is not None
     return pid
+
+
+def _postmaster_now(folder: Path) -> int | None:
+    return EmbeddedPostgres(folder)._postmaster()
 
 
 def test_data_outlive_a_stop_and_a_path_may_hold_spaces(folder: Path, embedded: Embedded) -> None:
@@ -172,7 +177,12 @@ def test_a_long_path_still_has_a_socket(new_folder: Path, embedded: Embedded) ->
     url = server.start()
     try:
         assert _sql(url, "SELECT 1") == [(1,)]
-        assert embedded(deep).start() == url
+        other = embedded(deep)
+        assert other.start() == url
+        _kill(deep)
+        assert other.revive()  # at the address that everybody has
+        assert not server.revive()
+        assert _sql(url, "SELECT 1") == [(1,)]
     finally:
         server.stop()
         _kill(deep)
@@ -225,6 +235,41 @@ async def test_a_pool_survives_the_death_of_the_server(folder: Path, embedded: E
         await session.execute(text("INSERT INTO kept VALUES (1)"))
     await asyncio.gather(*(database.ping() for _ in range(3)))
     await database.close()
+
+
+async def test_a_server_that_dies_under_the_service_is_started_again(
+    folder: Path, embedded: Embedded, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = embedded(folder)
+    database = Database(await asyncio.to_thread(server.start), pool_size=1)
+    reviver = Reviver(server, period_s=0.05)
+    reviver.start()
+    try:
+        first = _postmaster(folder)
+        os.kill(first, signal.SIGKILL)
+        async with asyncio.timeout(30):
+            while _postmaster_now(folder) in {None, first}:  # noqa: ASYNC110 - seen from outside
+                await asyncio.sleep(0.02)
+            while "was started again" not in caplog.text:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        async with database.transaction() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+    finally:
+        await reviver.stop()
+        await database.close()
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(new_folder: Path, embedded: Embedded) -> None:
+    """An empty database in its place would look like one whose crops were all deleted."""
+    server = embedded(new_folder)
+    server.start()
+    _kill(new_folder)
+    moved = new_folder.rename(new_folder.with_name("moved"))
+    with pytest.raises(UnavailableError, match="restore it"):
+        server.revive()
+    assert not new_folder.exists()
+    moved.rename(new_folder)
+    assert server.revive()
 
 
 async def _until_it_fails(database: Database) -> None:
