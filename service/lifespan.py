@@ -101,7 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(keys.stop)
         viewings = ViewingLog(database)
         stack.push_async_callback(viewings.close)
-        jobs = JobRunner(database, process_id)
+        jobs = JobRunner(database, process_id, embedder.model_id)
         watching = Watching(database, settings, embedder.model_id, embedder.dimension)
         watching.start()
         stack.push_async_callback(watching.stop)

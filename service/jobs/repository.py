@@ -130,7 +130,9 @@ class JobRepository:
         records = [_record(row) for row in rows]
         return records[:limit], str(records[limit - 1].id) if len(records) > limit else None
 
-    async def take(self, kinds: Collection[str], process_id: UUID, run_id: UUID, lost: timedelta) -> JobRecord | None:
+    async def take(
+        self, kinds: Collection[str], process_id: UUID, model_id: str | None, run_id: UUID, lost: timedelta
+    ) -> JobRecord | None:
         """Take up a job that waits, or whose process has given no sign of life for too long.
 
         It is the oldest one; a job that could not be done stands behind those that came before it is tried again.
@@ -138,6 +140,7 @@ class JobRepository:
         Args:
             kinds: Kinds that the caller can do now.
             process_id: The caller's process.
+            model_id: The model that it has loaded: a job for another one waits for a process that has that.
             run_id: What the caller is called while it does it.
             lost: How long without a sign of life a process is taken for dead.
 
@@ -145,11 +148,12 @@ class JobRepository:
             The job; None where there is nothing to do.
         """
         dead = (Job.state == "running") & (Job.heartbeat_at < func.now() - lost)
-        mine = or_(Job.process_id.is_(None), Job.process_id == process_id)
+        of_process = or_(Job.process_id.is_(None), Job.process_id == process_id)
+        of_model = or_(~Job.parameters.has_key("model_id"), Job.parameters["model_id"].astext == model_id)
         waits = (Job.state == "queued") & (func.coalesce(Job.retry_at, func.now()) <= func.now())
         oldest = (
             select(Job.id)
-            .where(Job.kind.in_(kinds), mine, or_(waits, dead))
+            .where(Job.kind.in_(kinds), of_process, of_model, or_(waits, dead))
             .order_by(func.coalesce(Job.retry_at, Job.created_at), Job.id)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -61,12 +61,16 @@ class JobRunner:
     Args:
         database: The truth.
         process_id: This process.
+        model_id: The model that it has loaded; jobs for other models are left to others.
         rhythm: How often what is done.
     """
 
-    def __init__(self, database: Database, process_id: UUID, rhythm: JobRhythm | None = None) -> None:
+    def __init__(
+        self, database: Database, process_id: UUID, model_id: str | None = None, rhythm: JobRhythm | None = None
+    ) -> None:
         self._database = database
         self._process_id = process_id
+        self._model_id = model_id
         self._work: Mapping[Kind, Work] = {}
         self._rhythm = rhythm or JobRhythm()
         self._running: dict[Kind, asyncio.Task[None]] = {}
@@ -116,7 +120,7 @@ class JobRunner:
         run_id = uuid4()
         async with self._database.transaction() as session:
             lost = timedelta(seconds=self._rhythm.lost_s)
-            job = await JobRepository(session).take(free, self._process_id, run_id, lost)
+            job = await JobRepository(session).take(free, self._process_id, self._model_id, run_id, lost)
         if job is None:
             return False
         task = asyncio.create_task(self._do(job, run_id), name=f"job {job.id}")

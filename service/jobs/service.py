@@ -101,6 +101,8 @@ async def create_job(
             collection = await _collection(session, caller, wanted)
             # by its id: another collection may have the name by the time that the job is done
             parameters["collection_id"] = str(collection.id)
+            if isinstance(wanted, ReembedRequest):
+                parameters["model_id"] = runtime.embedder.model_id
             new = NewJob(kind=wanted.kind, collection=wanted.collection, parameters=parameters, created_by=caller.name)
         job = await JobRepository(session).add(new)
         asked: dict[str, Any] = {"kind": job.kind, "job_id": str(job.id), **parameters}

@@ -34,8 +34,8 @@ async def run(database: Database) -> AsyncIterator[Run]:
     """Starts a runner that does some kinds of work; all are stopped at the end."""
     runners = []
 
-    def start(process_id: UUID | None = None, **work: Work) -> JobRunner:
-        runners.append(JobRunner(database, process_id or uuid4(), RHYTHM))
+    def start(process_id: UUID | None = None, model_id: str | None = None, **work: Work) -> JobRunner:
+        runners.append(JobRunner(database, process_id or uuid4(), model_id, RHYTHM))
         kinds: Mapping[Kind, Work] = work  # type: ignore[assignment]
         runners[-1].start(kinds)
         return runners[-1]
@@ -300,6 +300,24 @@ async def test_what_kept_a_job_waiting_is_forgotten_when_it_gets_further(databas
     assert (job.state, job.error) == ("running", None)
     let_go.set()
     assert (await ended(database, job_id)).error is None
+
+
+async def test_a_job_for_a_model_waits_for_a_process_that_has_it(database: Database, run: Run) -> None:
+    def by(process: str) -> Work:
+        async def work(_: JobHandle) -> Mapping[str, Any]:
+            return {"by": process}
+
+        return work
+
+    for_new = await add(database, "reembed_collection", parameters={"model_id": "new"})
+    for_any = await add(database, "reembed_collection")
+    run(model_id="old", reembed_collection=by("old"))
+    run(reembed_collection=by("none"))
+    await ended(database, for_any)
+    await asyncio.sleep(0.1)
+    assert (await read(database, for_new)).state == "queued"
+    run(model_id="new", reembed_collection=by("new"))
+    assert (await ended(database, for_new)).result == {"by": "new"}
 
 
 async def test_several_processes_do_each_job_once(database: Database, run: Run) -> None:

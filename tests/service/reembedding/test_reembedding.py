@@ -165,7 +165,7 @@ async def test_enrolments_with_the_old_model_go_on_until_the_switch(
         (tmp_path / "other" / "crops").symlink_to(tmp_path / "data" / "crops")
         async with serving(weights=other_weights, **own_index) as (new, runtime):
             job_id = await ask(new)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while (answer := await enroll(old, make_jpeg, [len(acknowledged)])).status_code == 201:
                     acknowledged.append(answer.json()["items"][0]["id"])
                     assert (await old.get("/gallery")).status_code == 200
