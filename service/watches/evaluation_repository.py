@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from service.database.engine import Session
 from service.database.tables import (
+    ApiKey,
     Change,
     Crop,
     Delivery,
@@ -77,7 +78,7 @@ class Receiver:
     webhook_url: str | None
     purpose: str | None
     key_id: UUID | None
-    created_by: str | None
+    key_name: str | None
 
 
 class EvaluationRepository:
@@ -158,20 +159,19 @@ class EvaluationRepository:
 
     async def receivers(self, watch_ids: Iterable[UUID]) -> dict[UUID, Receiver]:
         """Those watches that still look for something, locked until the end of the transaction."""
-        columns = (
-            Watch.id,
-            CollectionRow.name,
-            *(getattr(Watch, name) for name in Receiver.__dataclass_fields__ if name not in ("id", "collection")),
-        )
+        own = Receiver.__dataclass_fields__.keys() - {"collection", "key_name"}
         query = (
-            select(*columns)
+            select(*(getattr(Watch, name) for name in own))
+            .add_columns(CollectionRow.name.label("collection"), ApiKey.name.label("key_name"))
             .join(CollectionRow, CollectionRow.id == Watch.collection_id)
+            .outerjoin(ApiKey, ApiKey.id == Watch.key_id)
             .where(Watch.id == func.any(literal(list(watch_ids), ARRAY(Uuid))), Watch.model_id == self._model_id)
             .where(~Watch.paused, or_(Watch.expires_at.is_(None), Watch.expires_at > func.now()))
             .order_by(Watch.id)
             .with_for_update(of=Watch, key_share=True)
         )
-        return {row[0]: Receiver(*row) for row in await self._session.execute(query)}
+        rows = await self._session.execute(query)
+        return {row.id: Receiver(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name of it
 
     async def known(self, found: Sequence[Found]) -> set[tuple[UUID, UUID]]:
         """Those of some pairs of watch and crop that are hits already."""

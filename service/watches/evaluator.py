@@ -210,7 +210,7 @@ async def _record(session: Session, evaluation: EvaluationRepository, found: Ite
     for watch_id, crop_ids in crops_of.items():
         watch = allowed[watch_id]
         await AuditRepository(session).record(
-            Caller(key_id=watch.key_id, name=watch.created_by or "anyone", scopes=frozenset()),
+            Caller(key_id=watch.key_id, name=watch.key_name or "anyone", scopes=frozenset()),
             "evaluate_watch",
             watch.collection,
             purpose=watch.purpose,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +20,8 @@ from service.watches.signing import signed_headers
 _MOST_READ: Final = 1024
 """Bytes of an answer; what a receiver says is not looked at, only whether it took the message."""
 _READ_TIMEOUT_S: Final = 1.0
-_TRIALS_AT_ONCE: Final = 8
+_TRIALS_AT_ONCE: Final = 16
+_TRIALS_OF_EACH: Final = 2
 _GONE: Final = 410
 
 
@@ -64,7 +66,7 @@ class WebhookSender:
         self._destinations = destinations
         self._connect_timeout_s = connect_timeout_s
         self.timeout_s = timeout_s
-        self._tried_out = 0
+        self._tried_out: Counter[str] = Counter()
         self._transport = httpx.AsyncHTTPTransport(
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             trust_env=False,  # a proxy would look the host up again, for itself
@@ -103,19 +105,29 @@ class WebhookSender:
         except (httpx.HTTPError, httpx.InvalidURL):
             return Outcome(error="The receiver broke the connection off, or what it answered is no HTTP.")
 
-    async def try_out(self, url: str, webhook_id: str, message: Mapping[str, Any], secrets: Sequence[str]) -> Outcome:
+    async def try_out(
+        self, url: str, webhook_id: str, message: Mapping[str, Any], secrets: Sequence[str], *, collection: str
+    ) -> Outcome:
         """As `send`, for somebody who waits.
+
+        Args:
+            url: The receiver.
+            webhook_id: Identity of the message.
+            message: What to say, as JSON.
+            secrets: Secrets to sign with.
+            collection: Whose webhook it is: receivers of one that hang take no room from those of another.
 
         Raises:
             OverloadedError: Others wait already.
         """
-        if self._tried_out >= _TRIALS_AT_ONCE:
+        if self._tried_out[collection] >= _TRIALS_OF_EACH or self._tried_out.total() >= _TRIALS_AT_ONCE:
             raise OverloadedError("Other webhooks are being tried out; try again in a moment.", retry_after_s=1)
-        self._tried_out += 1
+        self._tried_out[collection] += 1
         try:
             return await self.send(url, webhook_id, message, secrets)
         finally:
-            self._tried_out -= 1
+            self._tried_out[collection] -= 1
+            self._tried_out += Counter()  # forgets those of which there are none
 
     async def _addresses(self, url: str) -> list[str]:
         try:

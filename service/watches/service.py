@@ -129,7 +129,9 @@ async def try_webhook(runtime: Runtime, caller: Caller, watch_id: UUID) -> Webho
         await AuditRepository(session).record(caller, "test_webhook", watch.collection, filter=said)
     webhook_id, begun = str(uuid7()), time.perf_counter()
     message = trial_message(watch.id, watch.name, watch.collection)
-    outcome = await runtime.watching.sender.try_out(watch.webhook_url, webhook_id, message, secrets)
+    outcome = await runtime.watching.sender.try_out(
+        watch.webhook_url, webhook_id, message, secrets, collection=watch.collection
+    )
     return WebhookTrial(
         delivered=outcome.delivered,
         webhook_id=webhook_id,

@@ -118,13 +118,16 @@ class TestFound:
     async def test_in_the_audit_log(
         self, database: Database, enrol: Enrol, make_watch: MakeWatch, evaluator: WatchEvaluator
     ) -> None:
-        watch = await make_watch(vector=VECTOR, purpose="case 1", created_by="patrol")
+        (made, _) = await made_key(database, "search", name="patrol")
+        key = made.id
+        watch = await make_watch(vector=VECTOR, purpose="case 1", created_by="who made it", key_id=key)
         crops = await enrol(database, 2, embedding=VECTOR)
         await evaluator.evaluate()
         async with database.reading() as session:
-            (entry,) = await session.scalars(select(AuditEntry))
+            (entry,) = await session.scalars(select(AuditEntry).where(AuditEntry.action == "evaluate_watch"))
         assert (entry.action, entry.collection, entry.purpose) == ("evaluate_watch", "default", "case 1")
-        assert (entry.key_name, entry.filter) == ("patrol", {"watch_id": str(watch)})
+        # it is the key's that answers for the watch now
+        assert (entry.key_id, entry.key_name, entry.filter) == (key, "patrol", {"watch_id": str(watch)})
         assert sorted(entry.crop_ids) == sorted(crop.id for crop in crops)
 
     async def test_only_in_its_collection(

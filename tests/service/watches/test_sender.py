@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+from functools import partial
 
 import pytest
 from support.webhooks import Receiver, receiving
@@ -159,13 +160,27 @@ async def test_a_refused_address_is_not_connected_to(receiver: Receiver) -> None
 
 async def test_few_are_tried_out_at_once(sender: WebhookSender, receiver: Receiver) -> None:
     receiver.delay = threading.Event()
-    trials = [asyncio.create_task(sender.try_out(receiver.url, "id", MESSAGE, [SECRET])) for _ in range(8)]
+    trial = partial(sender.try_out, receiver.url, "id", MESSAGE, [SECRET])
+    trials = [asyncio.create_task(trial(collection="a")) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(OverloadedError):
-        await sender.try_out(receiver.url, "id", MESSAGE, [SECRET])
+        await trial(collection="a")
+    trials.append(asyncio.create_task(trial(collection="b")))  # others have room
+    await asyncio.sleep(0)
     receiver.delay.set()
     assert all(outcome.delivered for outcome in await asyncio.gather(*trials))
-    assert (await sender.try_out(receiver.url, "id", MESSAGE, [SECRET])).delivered
+    assert (await trial(collection="a")).delivered
+
+
+async def test_of_all_no_more_than_there_is_room_for(sender: WebhookSender, receiver: Receiver) -> None:
+    receiver.delay = threading.Event()
+    trial = partial(sender.try_out, receiver.url, "id", MESSAGE, [SECRET])
+    trials = [asyncio.create_task(trial(collection=str(number))) for number in range(16)]
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError):
+        await trial(collection="another")
+    receiver.delay.set()
+    assert all(outcome.delivered for outcome in await asyncio.gather(*trials))
 
 
 async def test_the_log_tells_no_secret(
