@@ -108,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(RequestContextMiddleware),
             *guard,
             Middleware(AuthenticationMiddleware, required=settings.asks_for_keys),
-            Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes),
+            Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, max_json_bytes=settings.max_json_bytes),
             Middleware(WholeMultipartMiddleware),
             Middleware(DeclaredMethodsMiddleware, _ROUTERS),
         ],

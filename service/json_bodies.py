@@ -14,6 +14,9 @@ from service.errors import MalformedRequestError
 
 T = TypeVar("T")
 
+MOST_FIELDS = 100
+"""Of a body; each that is unknown is named, which takes longer than reading it."""
+
 
 class _AsJson:
     """Validates what FastAPI has read as strict JSON; pydantic's strict mode for Python would refuse ids and times."""
@@ -22,6 +25,8 @@ class _AsJson:
         strict: TypeAdapter[Any] = TypeAdapter(source)
 
         def validate(value: Any, lax: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
+            if isinstance(value, dict) and len(value) > MOST_FIELDS:
+                raise MalformedRequestError(f"The body has more than {MOST_FIELDS} fields; no request takes as many.")
             if isinstance(value, bytes):  # FastAPI reads JSON only where the header says that it is
                 raise MalformedRequestError("The body must be JSON, of the content type application/json.")
             try:

@@ -80,21 +80,33 @@ class RequestContextMiddleware:
 class BodyLimitMiddleware:
     """Refuses a body above the limit before it is parsed, by its declared length or while it arrives.
 
-    Starlette has such a limit as well, but it answers in plain text, not in problem details.
+    Forms go to disk as they come. Anything else is read as JSON, on the thread that answers everybody: its limit is far
+    lower. Starlette has such a limit as well, but it answers in plain text, not in problem details.
+
+    Args:
+        app: What comes after.
+        max_bytes: Largest multipart body.
+        max_json_bytes: Largest body of any other kind, where that is less.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_json_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._max_json_bytes = min(max_bytes, max_json_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        detail = f"The body of a request may have {self._max_bytes} bytes at most; send fewer or smaller images."
+        media_type, _ = parse_options_header(Headers(scope=scope).get("content-type"))
+        if media_type.startswith(b"multipart/"):
+            limit, what, instead = self._max_bytes, "a request", "send fewer or smaller images"
+        else:
+            limit, what, instead = self._max_json_bytes, "a request without pictures", "ask in several parts"
+        detail = f"The body of {what} may have {limit} bytes at most; {instead}."
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdecimal() and int(declared) > self._max_bytes:
+        if declared.isdecimal() and int(declared) > limit:
             await service_error_response(scope, TooLargeError(detail))(scope, receive, send)
             return
         received = 0
@@ -104,7 +116,7 @@ class BodyLimitMiddleware:
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > self._max_bytes:
+                if received > limit:
                     # An HTTPException, because that is what passes unchanged through FastAPI's parsing of the body.
                     raise HTTPException(TooLargeError.status, detail)
             return message

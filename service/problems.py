@@ -19,6 +19,8 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:clip-senet:problem:"
 # Errors that the framework finds, under the names of our own: one code, one title.
 _FRAMEWORK_ERRORS = {error.status: error for error in (MalformedRequestError, NotFoundError, TooLargeError)}
+_MOST_ENTRIES = 100
+"""Faults that one answer names; whoever has more mends the first of them first."""
 
 logger = logging.getLogger(__name__)
 
@@ -106,10 +108,22 @@ def invalid_field(field: str, message: str) -> InvalidValueError:
     return InvalidValueError(entry["detail"], errors=[entry])
 
 
+def log_failure(error: ServiceError) -> None:
+    """Tell of an error of the service's own in a line; the traceback of its cause is there at the level DEBUG.
+
+    A database that is away fails every request of everybody, even without a key: a traceback of each would fill disks
+    and hide what matters.
+    """
+    cause = error.__cause__
+    reason = "" if cause is None else f" ({type(cause).__name__}: {(str(cause).splitlines() or [''])[0]})"
+    logger.warning("%s: %s%s", error.code, error.detail, reason)
+    logger.debug("The cause of it:", exc_info=cause)
+
+
 async def _on_service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)  # noqa: S101 - narrows what add_exception_handler cannot type
     if error.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.warning("%s: %s", error.code, error.detail, exc_info=error.__cause__)
+        log_failure(error)
     return service_error_response(request.scope, error)
 
 
@@ -136,7 +150,7 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
     assert isinstance(error, RequestValidationError)  # noqa: S101
     if any(entry["type"] == "json_invalid" for entry in error.errors()):
         return service_error_response(request.scope, MalformedRequestError("The body is not JSON."))
-    entries = [validation_entry(entry) for entry in error.errors()]
+    entries = [validation_entry(entry) for entry in error.errors()[:_MOST_ENTRIES]]
     detail = "; ".join(entry["detail"] for entry in entries[:3]) + (" ..." if len(entries) > 3 else "")  # noqa: PLR2004
     return service_error_response(request.scope, InvalidValueError(detail, errors=entries))
 

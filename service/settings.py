@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: Annotated[int, Field(ge=1)] = Field(256 * 2**20, description="Largest request, in bytes.")
+    max_json_bytes: Annotated[int, Field(ge=1)] = Field(
+        4 * 2**20, description="Largest request without pictures, in bytes."
+    )
     max_image_bytes: Annotated[int, Field(ge=1)] = Field(20 * 2**20, description="Largest picture file, in bytes.")
     max_image_pixels: Annotated[int, Field(ge=1)] = Field(50_000_000, description="Largest picture, in pixels.")
     min_image_side: Annotated[int, Field(ge=1)] = Field(

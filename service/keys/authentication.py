@@ -1,6 +1,5 @@
 """Asks every request for its key, before its body is read."""
 
-import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.access import ANYONE, KEY_HEADER, Caller
 from service.errors import ServiceError, UnauthorizedError
-from service.problems import service_error_response
+from service.problems import log_failure, service_error_response
 
 if TYPE_CHECKING:
     from service.runtime import Runtime
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 """What nobody is asked for a key for: whether the service works, how it is used, and the console without its data."""
 OPEN_FOLDERS = ("/console/", "/docs/assets/")
-
-logger = logging.getLogger(__name__)
 
 
 class AuthenticationMiddleware:
@@ -43,7 +40,7 @@ class AuthenticationMiddleware:
                 scope["state"]["caller"] = await self._caller(scope)
             except ServiceError as error:
                 if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                    logger.warning("A key could not be verified: %s", error.detail, exc_info=error.__cause__)
+                    log_failure(error)
                 response = service_error_response(scope, error)
                 if isinstance(error, UnauthorizedError):
                     response.headers["WWW-Authenticate"] = "APIKey"  # RFC 9110, section 11.6.1, asks for a scheme

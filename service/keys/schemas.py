@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from service.access import Scope
+from service.access import SCOPES, Scope
 from service.values import CollectionName, Name, Time
 
 LONGEST_OVERLAP_S = 30 * 86_400
@@ -47,7 +47,9 @@ def _each_once(values: list[Entry]) -> list[Entry]:
 
 
 _SET: JsonDict = {"uniqueItems": True}
-Scopes = Annotated[list[Scope], Field(min_length=1, json_schema_extra=_SET), AfterValidator(_each_once)]
+Scopes = Annotated[
+    list[Scope], Field(min_length=1, max_length=len(SCOPES), json_schema_extra=_SET), AfterValidator(_each_once)
+]
 Bindings = Annotated[
     list[CollectionName],
     Field(min_length=1, max_length=_MOST_COLLECTIONS, json_schema_extra=_SET),

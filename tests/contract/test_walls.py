@@ -232,6 +232,7 @@ async def world(
         follower_poll_s=0.02,
         watch_poll_s=0.02,
         webhook_timeout_s=1,
+        webhook_retry_s=3600,  # one attempt, before anything is looked at
         webhook_allowed=frozenset({"127.0.0.1"}),
     )
     operator = await header(shared_postgres_url, "admin", name="operations")

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.json_bodies import JsonBody
+from service.json_bodies import MOST_FIELDS, JsonBody
 from service.problems import install_problem_handlers
 from service.values import Attributes, Name, Time
 
@@ -181,3 +181,16 @@ def test_the_description_is_that_of_the_body_itself() -> None:
     choice = described["paths"]["/choice"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert choice["oneOf"] == [{"$ref": "#/components/schemas/Body"}, {"$ref": "#/components/schemas/Other"}]
     assert choice["discriminator"]["mapping"]["other"] == "#/components/schemas/Other"
+
+
+async def test_more_fields_than_any_request_takes_are_not_named_one_by_one() -> None:
+    answer = await send(json.dumps({f"field {number}": 0 for number in range(MOST_FIELDS + 1)}))
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    answer = await send(json.dumps({f"field {number}": 0 for number in range(MOST_FIELDS)}))
+    assert answer.status_code == 422
+
+
+async def test_an_answer_names_a_hundred_faults_at_most() -> None:
+    answer = await send(json.dumps({"sizes": ["no number"] * 1000}))
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 100

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Form, Request
 from starlette.middleware import Middleware
 from starlette.responses import StreamingResponse
 
+from service.errors import UnavailableError
 from service.keys.secret import new_key
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
 from service.problems import install_problem_handlers
@@ -25,7 +26,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI(
         middleware=[
             Middleware(RequestContextMiddleware),
-            Middleware(BodyLimitMiddleware, max_bytes=LIMIT),
+            Middleware(BodyLimitMiddleware, max_bytes=10 * LIMIT, max_json_bytes=LIMIT),
             Middleware(WholeMultipartMiddleware),
         ]
     )
@@ -38,6 +39,10 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     @app.post("/form")
     async def form(text: Annotated[str, Form()]) -> int:
         return len(text)
+
+    @app.get("/down")
+    async def down() -> None:
+        raise UnavailableError("The database does not answer.") from OSError("connection refused\nand much more")
 
     @app.get("/fail")
     async def fail() -> None:
@@ -70,6 +75,12 @@ class TestRequestId:
 
 
 class TestBodyLimit:
+    async def test_pictures_may_take_more(self, client: httpx.AsyncClient) -> None:
+        assert (await client.post("/form", data={"text": "x" * 2 * LIMIT}, files={"a": b""})).json() == 2 * LIMIT
+        answer = await client.post("/form", data={"text": "x" * 10 * LIMIT}, files={"a": b""})
+        assert answer.status_code == 413
+        assert "fewer or smaller images" in answer.json()["detail"]
+
     async def test_at_the_limit(self, client: httpx.AsyncClient) -> None:
         assert (await client.post("/echo", content=bytes(LIMIT))).json() == LIMIT
 
@@ -77,23 +88,28 @@ class TestBodyLimit:
         answer = await client.post("/echo", content=bytes(LIMIT + 1))
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
-    @pytest.mark.parametrize("path", ["/echo", "/form"])
-    async def test_chunks_too_long(self, client: httpx.AsyncClient, path: str) -> None:
+    @pytest.mark.parametrize(
+        ("path", "content_type", "limit"),
+        [
+            ("/echo", "multipart/form-data; boundary=boundary", 10 * LIMIT),
+            ("/form", "multipart/form-data; boundary=boundary", 10 * LIMIT),
+            ("/echo", "application/json", LIMIT),
+        ],
+    )
+    async def test_chunks_too_long(self, client: httpx.AsyncClient, path: str, content_type: str, limit: int) -> None:
         sent = 0
 
         async def chunks() -> AsyncIterator[bytes]:
             nonlocal sent
             yield b'--boundary\r\nContent-Disposition: form-data; name="text"\r\n\r\n'
-            for _ in range(100):
+            for _ in range(200):
                 sent += 100
                 yield b"x" * 100
 
-        answer = await client.post(
-            path, content=chunks(), headers={"Content-Type": "multipart/form-data; boundary=boundary"}
-        )
+        answer = await client.post(path, content=chunks(), headers={"Content-Type": content_type})
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
         assert answer.json()["title"] == (await client.post("/echo", content=bytes(LIMIT + 1))).json()["title"]
-        assert sent <= LIMIT
+        assert sent <= limit
 
 
 class TestWholeMultipart:
@@ -177,6 +193,16 @@ async def test_the_access_log_holds_no_query(client: httpx.AsyncClient, caplog: 
         "path": "/nowhere",
         "status": 404,
     }
+
+
+async def test_a_part_that_is_down_takes_one_line_of_the_log(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert (await client.get("/down")).status_code == 503
+    (record,) = [record for record in caplog.records if record.name == "service.problems"]
+    assert record.getMessage() == "unavailable: The database does not answer. (OSError: connection refused)"
+    assert record.exc_info is None
 
 
 async def test_a_secret_where_none_belongs_is_in_no_log(

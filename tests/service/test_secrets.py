@@ -35,7 +35,8 @@ async def test_every_route_at_the_lowest_level(
     caplog.set_level(logging.DEBUG, "service")
     caplog.set_level(logging.DEBUG)  # the last, as what the fixture takes goes by it
     operator = await header(postgres_url, "admin", name="operations")
-    async with serve(make_settings(database_url=postgres_url, auth="on", watch_poll_s=0.02)) as client:
+    here = {"watch_poll_s": 0.02, "webhook_allowed": frozenset({"127.0.0.1"})}
+    async with serve(make_settings(database_url=postgres_url, auth="on", **here)) as client:
         tenant = Tenant(client, operator, "harbour-town", make_jpeg, 0)
         await tenant.furnish()
         made: set[str] = {operator["X-API-Key"]}
