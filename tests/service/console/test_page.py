@@ -189,6 +189,43 @@ class TestFilter:
         search_for(page, paint(tmp_path / "stranger.png", 4711))
         expect(summary).to_contain_text("18 pictures were compared; none reaches the lowest score")
 
+    def test_what_is_set_outlives_a_read_that_fails(
+        self, open_page: OpenPage, gallery: str, pictures: list[Path]
+    ) -> None:
+        page = open_page(gallery, expected=("503",))
+        page.locator("#cameras input[value=gate-2]").check()
+        page.route("**/timeline?*", lambda route: route.fulfill(status=503))
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.get_by_role("alert")).to_contain_text("status 503")
+        expect(page.locator("#cameras-chosen")).to_have_text("1 of 3")
+        expect(page.locator("#brush")).to_be_visible()
+        expect(page.locator("#start")).not_to_contain_text("Nothing is enrolled")
+        page.unroute("**/timeline?*")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("alert")).to_be_empty()
+        search_for(page, pictures[0])
+        assert {camera for _, camera in seen(page)} == {"gate-2"}
+
+    def test_nothing_is_called_empty_that_was_not_read(self, open_page: OpenPage, gallery: str) -> None:
+        page = open_page(gallery, expected=("503",))
+        page.route("**/cameras?*", lambda route: route.fulfill(status=503))
+        page.reload()
+        expect(page.get_by_role("alert")).to_contain_text("status 503")
+        expect(page.locator("#start")).to_contain_text("Where else was this vehicle seen?")
+
+    def test_a_chosen_camera_that_is_not_listed_is_shown(
+        self, open_page: OpenPage, gallery: str, pictures: list[Path]
+    ) -> None:
+        page = open_page(gallery)
+        page.locator("#cameras input[value=gate-2]").check()
+        page.route("**/cameras?*", lambda route: route.fulfill(json={"items": [], "next_cursor": None}))
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(page.locator("#cameras li")).to_have_count(1)
+        expect(page.locator("#cameras li")).to_have_text("gate-2unknown")
+        expect(page.locator("#cameras input")).to_be_checked()
+        search_for(page, pictures[0])
+        assert {camera for _, camera in seen(page)} == {"gate-2"}
+
     def test_an_empty_gallery_tells_what_to_do(self, open_page: OpenPage) -> None:
         page = open_page("nothing-here", expected=("404",))
         expect(page.locator("#start")).to_contain_text("Nothing is enrolled yet")

@@ -7,6 +7,7 @@ const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 
 export class CameraFilter {
   #cameras = [];
+  #read = false;
   #chosen = new Set();
 
   /** @param {function()} onChange called when a person takes all cameras again; a box that is ticked tells it by itself */
@@ -38,23 +39,29 @@ export class CameraFilter {
     this.#render();
   }
 
-  /** Whether no camera holds a crop. */
+  /** Whether it is known that no camera holds a crop. */
   get empty() {
-    return this.#cameras.every(({ crops }) => crops === 0);
+    return this.#read && this.#cameras.every(({ crops }) => crops === 0);
   }
 
-  /** @param {{camera_id: string, crops: number}[]} cameras */
+  /** @param {{camera_id: string, crops: number}[]} cameras what was read of them; who is chosen stays chosen */
   set cameras(cameras) {
     this.#cameras = cameras.toSorted((a, b) => byName(a.camera_id, b.camera_id));
-    const known = new Set(cameras.map(({ camera_id }) => camera_id));
-    this.#chosen = new Set(this.chosen.filter((id) => known.has(id)));
+    this.#read = true;
     byId("camera-names").replaceChildren(...this.#cameras.map(({ camera_id }) => el("option", { value: camera_id })));
     this.#render();
   }
 
+  /** The cameras that were read, and before them those that are chosen and not among them: a filter must be seen to be taken off. */
+  get #rows() {
+    const known = new Set(this.#cameras.map(({ camera_id }) => camera_id));
+    const others = this.chosen.filter((id) => !known.has(id));
+    return [...others.map((id) => ({ camera_id: id, crops: null })), ...this.#cameras];
+  }
+
   #render() {
     const wanted = byId("camera-filter").value.trim().toLowerCase();
-    const matching = this.#cameras.filter(({ camera_id }) => camera_id.toLowerCase().includes(wanted));
+    const matching = this.#rows.filter(({ camera_id }) => camera_id.toLowerCase().includes(wanted));
     byId("cameras").replaceChildren(...matching.slice(0, SHOWN_AT_MOST).map((camera) => this.#row(camera)));
     const left = matching.length - SHOWN_AT_MOST;
     const more = byId("cameras-more");
@@ -66,12 +73,12 @@ export class CameraFilter {
 
   #row({ camera_id, crops }) {
     const box = el("input", { type: "checkbox", value: camera_id, checked: this.#chosen.has(camera_id) });
-    return el("li", {}, el("label", {}, box, el("span", { class: "name" }, camera_id), el("span", { class: "count" }, integer(crops))));
+    return el("li", {}, el("label", {}, box, el("span", { class: "name" }, camera_id), el("span", { class: "count" }, crops === null ? "unknown" : integer(crops))));
   }
 
   #renderChosen() {
     byId("cameras-chosen").textContent =
-      this.#chosen.size === 0 ? "all" : `${integer(this.#chosen.size)} of ${integer(this.#cameras.length)}`;
+      this.#chosen.size === 0 ? "all" : `${integer(this.#chosen.size)} of ${integer(this.#rows.length)}`;
     byId("cameras-clear").hidden = this.#chosen.size === 0;
   }
 }

@@ -14,8 +14,11 @@ import { Results } from "./results.js";
 import { Trail } from "./trail.js";
 
 const BUCKETS = 60;
+/** Whose messages they are that tell of the cameras and times, which are read again and again. */
+const GALLERY = "gallery";
 
 let running = null;
+let reading = null;
 const brush = new TimeBrush();
 
 const form = new QueryForm({
@@ -155,15 +158,29 @@ function showAnswer({ answer, query }) {
   byId("content").scrollIntoView({ block: "start" });
 }
 
-async function loadGallery() {
+/** The cameras and when pictures were taken. */
+async function readGallery(signal) {
   try {
-    [form.cameraFilter.cameras, brush.timeline] = await Promise.all([listCameras(collection), timeline(collection, BUCKETS)]);
+    return await Promise.all([listCameras(collection, signal), timeline(collection, BUCKETS, signal)]);
   } catch (error) {
-    if (!(error instanceof ServiceProblem)) throw error;
-    form.cameraFilter.cameras = [];
-    brush.timeline = null;
     // A collection appears at its first crop; before, there is nothing to complain of.
-    if (error.status !== 404) showProblem({ ...error, again: loadGallery });
+    if (error.status === 404) return [[], null];
+    throw error;
+  }
+}
+
+async function loadGallery() {
+  reading?.abort();
+  const controller = new AbortController();
+  reading = controller;
+  try {
+    [form.cameraFilter.cameras, brush.timeline] = await readGallery(controller.signal);
+    clearMessages(GALLERY);
+  } catch (error) {
+    if (controller.signal.aborted) return;
+    if (!(error instanceof ServiceProblem)) throw error;
+    // What was read before stays, and what is set with it: a search must not lose its filter because a read failed.
+    showProblem({ ...error, again: loadGallery }, GALLERY);
   }
   if (trail.current === null) renderStart();
 }
