@@ -25,6 +25,7 @@ from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, Wh
 from service.model_info.endpoints import router as model_router
 from service.openapi import install_openapi
 from service.ops.endpoints import router as ops_router
+from service.ops.request_metrics import RequestMetrics
 from service.problems import install_problem_handlers
 from service.search.endpoints import router as search_router
 from service.settings import Settings
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.runtime = runtime
             yield
 
+    metrics = RequestMetrics()
     guard = [Middleware(ForeignRequestMiddleware, settings.allowed_hosts)] if is_guarded(settings) else []
     app = FastAPI(
         title="CLIP-SENet Service",
@@ -105,7 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         # More than any route takes is refused while it arrives, before it fills disk and memory.
         form_limits={"max_files": 128, "max_fields": 4096, "max_part_size": 2**20},
         middleware=[
-            Middleware(RequestContextMiddleware),
+            Middleware(RequestContextMiddleware, metrics=metrics),
             *guard,
             Middleware(AuthenticationMiddleware, required=settings.asks_for_keys),
             Middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes, max_json_bytes=settings.max_json_bytes),
@@ -113,6 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(DeclaredMethodsMiddleware, _ROUTERS),
         ],
     )
+    app.state.request_metrics = metrics
     install_problem_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import MalformedRequestError, TooLargeError
 from service.masking import masked
+from service.ops.request_metrics import RequestMetrics
 from service.problems import problem_response, service_error_response
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -37,14 +38,15 @@ access_logger = logging.getLogger("service.access")
 
 
 class RequestContextMiddleware:
-    """Names each request, answers what nothing else caught with a plain 500, and logs the request.
+    """Names each request, answers what nothing else caught with a plain 500, counts and logs the request.
 
     The request id is the client's X-Request-Id where that is a short plain word and no secret, otherwise a new UUIDv7.
     The access log is one JSON object a line, without the query string: it may hold vehicle ids.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -74,7 +76,9 @@ class RequestContextMiddleware:
                 raise  # the answer has begun: only breaking the connection tells the client that it is not whole
             await _unexpected(scope, receive, send_with_headers)
         finally:
-            _log_access(scope, request_id, status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._metrics.note(scope, status, seconds)
+            _log_access(scope, request_id, status, seconds)
 
 
 class BodyLimitMiddleware:

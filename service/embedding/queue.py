@@ -100,6 +100,11 @@ class EmbeddingQueue:
         finally:
             self._admitted[lane] -= crops
 
+    def waiting(self) -> dict[Lane, int]:
+        """Crops that wait for the model, those that it is at left out."""
+        with self._wake:
+            return {lane: len(jobs) for lane, jobs in self._waiting.items()}
+
     async def embed(self, crops: Sequence[Crop], lane: Lane) -> list[NDArray[np.float32] | Exception]:
         """Embed crops; if the caller is cancelled, those that still wait are dropped.
 

@@ -3,12 +3,14 @@
 import math
 from dataclasses import asdict
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 import service
-from service.access import Reader
+from service.access import Caller, Reader
 from service.errors import ForbiddenError, InvalidValueError, UnavailableError
 from service.openapi import problems
+from service.ops.metrics import exposition
 from service.ops.readiness import faults
 from service.ops.schemas import Health, IndexView, Readiness
 from service.runtime import CurrentRuntime
@@ -53,10 +55,32 @@ async def get_index(runtime: CurrentRuntime, caller: Reader) -> IndexView:
 
     Therefore it takes a key that is bound to none of them.
     """
-    if caller.collections is not None:
-        raise ForbiddenError("The index holds every collection; a key that is bound to some cannot look at it.")
+    _require_unbound(caller)
     status, crops = runtime.follower.status(), None
     if status.doubt is None:
         crops = (await runtime.follower.ask(lambda index: index.stats())).crops
     lag_s = round(status.lag_s, 3) if math.isfinite(status.lag_s) else None
     return IndexView.model_validate({**asdict(status), "crops": crops, "lag_s": lag_s})
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses=problems(InvalidValueError, UnavailableError)
+    | {200: {"description": "The figures.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def get_metrics(request: Request, runtime: CurrentRuntime, caller: Reader) -> Response:
+    """Requests by route and status, the index, what waits for the model, jobs, webhooks, and the process itself.
+
+    They are those of the process that answers, and count all collections. Therefore it takes a key that is bound to
+    none of them.
+    """
+    _require_unbound(caller)
+    return Response(await exposition(runtime, request.app.state.request_metrics), media_type=CONTENT_TYPE_LATEST)
+
+
+def _require_unbound(caller: Caller) -> None:
+    if caller.collections is not None:
+        raise ForbiddenError("This is about every collection; a key that is bound to some cannot look at it.")

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from service.access import ANYONE, AnyCaller, Caller
 from service.errors import ForbiddenError, InvalidValueError
 from service.middleware import RequestContextMiddleware
+from service.ops.request_metrics import RequestMetrics
 from service.problems import install_problem_handlers
 
 BOUND = Caller(None, "patrol", frozenset({"search", "read"}), collections=frozenset({"harbour"}))
@@ -57,7 +58,7 @@ async def _stated(**headers: str | bytes) -> httpx.Response:
         scope["state"]["caller"] = ANYONE
         await app(scope, receive, send)
 
-    transport = httpx.ASGITransport(app=RequestContextMiddleware(let_in))
+    transport = httpx.ASGITransport(app=RequestContextMiddleware(let_in, RequestMetrics()))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await client.get("/", headers=[(name.replace("_", "-"), value) for name, value in headers.items()])
 

@@ -74,6 +74,7 @@ GUARDED = {
     "list_audit": ("get", "/audit", {200, 422, 503}),
     "export_audit": ("get", "/audit/export", {200, 422, 503}),
     "get_index": ("get", "/index", {200, 422, 503}),
+    "get_metrics": ("get", "/metrics", {200, 422, 503}),
 }
 """Operations that ask for a key, so that they may also answer 401, 403 and 429."""
 OPEN = {

@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 from service.errors import UnavailableError
 from service.keys.secret import new_key
 from service.middleware import BodyLimitMiddleware, RequestContextMiddleware, WholeMultipartMiddleware
+from service.ops.request_metrics import RequestMetrics
 from service.problems import install_problem_handlers
 from service.watches.signing import new_secret
 
@@ -25,7 +26,7 @@ LIMIT = 1000
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI(
         middleware=[
-            Middleware(RequestContextMiddleware),
+            Middleware(RequestContextMiddleware, metrics=RequestMetrics()),
             Middleware(BodyLimitMiddleware, max_bytes=10 * LIMIT, max_json_bytes=LIMIT),
             Middleware(WholeMultipartMiddleware),
         ]

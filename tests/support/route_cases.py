@@ -62,6 +62,7 @@ READING: Final[Mapping[str, tuple[Case, ...]]] = {
     "get_readiness": (Case(_nothing),),
     "get_model": (Case(_nothing),),
     "get_index": (Case(_nothing, operator=True),),
+    "get_metrics": (Case(_nothing, operator=True),),
     "get_stats": (Case(_nothing),),
     "get_own_key": (Case(_nothing),),
     "list_collections": (Case(_nothing),),
