@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from support.searching import CAMERAS, VEHICLES, enroll, fill, search_for, seen
@@ -267,26 +268,115 @@ class TestTrail:
         expect(page.locator(".hit").first).to_be_visible()
 
 
+def search_by_enrolled(page: Page, picture: Path) -> list[tuple[str, str]]:
+    """Search by the first result of camera gate-2; what is found."""
+    search_for(page, picture, "gate-1")
+    seen(page)
+    page.locator(".hit", has_text="gate-2").locator(".face").first.click()
+    expect(page.get_by_role("button", name="Leave rank 1 out of this search")).to_be_visible()
+    return seen(page)
+
+
 class TestNotThisOne:
-    def test_a_crop_of_another_vehicle_is_left_out_until_it_is_taken_back(
+    def test_a_crop_is_left_out_of_this_search_until_it_is_taken_back(
         self, open_page: OpenPage, gallery: str, pictures: list[Path]
     ) -> None:
         page = open_page(gallery)
         search_for(page, pictures[3], "gate-1")
         seen(page)
-        expect(page.get_by_role("button", name="is another vehicle")).to_have_count(0)
-        page.locator(".hit", has_text="gate-2").locator(".face").first.click()
-        expect(page.get_by_role("button", name="Rank 1 is another vehicle")).to_be_visible()
-        before = seen(page)
+        expect(page.get_by_role("button", name="out of this search")).to_have_count(0)
+        before = search_by_enrolled(page, pictures[3])
         with page.expect_response("**/search/crop") as response:
-            page.get_by_role("button", name="Rank 1 is another vehicle").click()
+            page.get_by_role("button", name="Leave rank 1 out of this search").click()
         assert len(response.value.request.post_data_json["not_crop_ids"]) == 1
-        expect(page.locator("#rejected")).to_contain_text("1 picture left out as another vehicle")
+        expect(page.locator("#rejected")).to_contain_text("1 picture left out of this search")
         expect(page.locator(".hit")).to_have_count(len(before) - 1)
         assert seen(page)[0] != before[0]
         page.get_by_role("button", name="Take back").click()
         expect(page.locator(".hit")).to_have_count(len(before))
         expect(page.locator("#rejected")).to_be_hidden()
+
+    def test_a_second_click_leaves_it_out_once(self, open_page: OpenPage, gallery: str, pictures: list[Path]) -> None:
+        page = open_page(gallery)
+        before = search_by_enrolled(page, pictures[3])
+        clicks = "button => { button.click(); button.click(); }"
+        page.get_by_role("button", name="Leave rank 1 out of this search").evaluate(clicks)
+        expect(page.locator(".hit")).to_have_count(len(before) - 1)
+        expect(page.locator("#rejected")).to_contain_text("1 picture left out of this search")
+        expect(page.get_by_role("alert")).to_be_empty()
+
+    def test_what_is_left_out_and_the_camera_go_with_the_enrolled_picture(
+        self, open_page: OpenPage, gallery: str, pictures: list[Path]
+    ) -> None:
+        page = open_page(gallery)
+        search_by_enrolled(page, pictures[3])
+        page.get_by_role("button", name="Leave rank 1 out of this search").click()
+        expect(page.locator("#rejected")).to_be_visible()
+        page.get_by_role("button", name="Remove camera gate-2").click()
+        expect(page.locator("#rejected")).to_be_hidden()
+        expect(page.get_by_label("Camera that took it")).to_have_value("")
+        expect(page.get_by_label("Camera that took it")).to_be_editable()
+
+
+class TestAnotherVehicle:
+    def test_is_remembered_until_it_is_taken_back(
+        self, open_page: OpenPage, gallery: str, pictures: list[Path]
+    ) -> None:
+        page = open_page(gallery)
+        before = search_by_enrolled(page, pictures[3])
+        with page.expect_response("**/judgements") as response:
+            page.get_by_role("button", name="Rank 1 is another vehicle").click()
+        said = response.value.request.post_data_json
+        assert set(said) == {"collection", "crop_id", "query_crop_id", "same"}
+        assert said["same"] is False
+        first = page.locator(".hit").first
+        expect(first).to_contain_text("Another vehicle: left out from now on")
+        expect(page.get_by_role("button", name="Take back that rank 1")).to_be_focused()
+        expect(page.locator(".hit")).to_have_count(len(before))
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".hit")).to_have_count(len(before) - 1)
+        expect(page.locator("#summary")).to_contain_text("without what was said to be another vehicle")
+        page.go_back()
+        expect(page.locator(".hit")).to_have_count(len(before))
+        with page.expect_response("**/judgements/*") as response:
+            page.get_by_role("button", name="Take back that rank 1").click()
+        assert response.value.status == 204
+        expect(page.get_by_role("button", name="Rank 1 is another vehicle")).to_be_focused()
+        with page.expect_response("**/search/crop"):
+            page.keyboard.press("Control+Enter")
+        expect(page.locator(".hit")).to_have_count(len(before))
+
+    def test_of_a_picture_that_is_not_enrolled_the_score_is_noted(
+        self, open_page: OpenPage, live_service: str, gallery: str, pictures: list[Path]
+    ) -> None:
+        page = open_page(gallery)
+        with page.expect_response("**/search") as response:
+            search_for(page, pictures[3])
+        answer = response.value.json()
+        seen(page)
+        page.get_by_role("button", name="Rank 2 is another vehicle").click()
+        expect(page.locator(".hit").nth(1)).to_contain_text("Another vehicle: noted")
+        hit = answer["hits"][1]
+        kept = httpx.get(f"{live_service}/judgements", params={"collection": gallery}).json()["items"]
+        assert [(one["crop_id"], one["same"], one["model_id"]) for one in kept] == [
+            (hit["crop"]["id"], False, answer["query"]["model_id"])
+        ]
+        assert kept[0]["score"] == pytest.approx(hit["score"], abs=1e-6)
+        page.get_by_role("button", name="Take back that rank 2").click()
+        expect(page.get_by_role("button", name="Rank 2 is another vehicle")).to_be_focused()
+        assert httpx.get(f"{live_service}/judgements", params={"collection": gallery}).json()["items"] == []
+
+    def test_what_is_refused_is_told_and_nothing_is_said_of_the_result(
+        self, open_page: OpenPage, gallery: str, pictures: list[Path]
+    ) -> None:
+        page = open_page(gallery, expected=("409",))
+        search_for(page, pictures[3])
+        seen(page)
+        problem = {"title": "Conflict", "detail": "The crop is confirmed to be that vehicle."}
+        page.route("**/judgements", lambda route: route.fulfill(status=409, json=problem))
+        page.get_by_role("button", name="Rank 1 is another vehicle").click()
+        expect(page.get_by_role("alert")).to_contain_text(problem["detail"])
+        expect(page.get_by_role("button", name="Rank 1 is another vehicle")).to_be_enabled()
 
 
 class TestDecision:

@@ -9,6 +9,7 @@ import { vehicleLink } from "../shared/sightings.js";
 import { TimeBrush } from "./brush.js";
 import { confirmHit } from "./confirm.js";
 import { Detail } from "./detail.js";
+import { judgeAnother, takeBack } from "./judge.js";
 import { picture, QueryForm } from "./query.js";
 import { Results } from "./results.js";
 import { Trail } from "./trail.js";
@@ -30,6 +31,7 @@ const results = new Results({
   onPick: searchBy,
   onReject: searchWithout,
   onConfirm: confirm,
+  onJudge: judge,
   onDetail: (at) => detail.open(trail.current.answer.hits, at),
   onClearFilters: () => {
     form.clearFilters();
@@ -135,7 +137,7 @@ async function searchBy({ crop }) {
   if (await run()) results.focusFirst();
 }
 
-/** Search again without a crop that shows another vehicle. */
+/** Search again without a crop, this time only. */
 async function searchWithout({ crop }) {
   form.reject(crop.id);
   if (await run()) results.focusFirst();
@@ -148,6 +150,23 @@ function confirm(hit, card) {
     hit.crop.vehicle_confirmed = true;
     card.querySelector(".vehicle").replaceChildren(vehicleLink(hit.crop));
   });
+}
+
+/** Say that a result shows another vehicle, or take that back; the answer stays as it is, with the word on the card. */
+async function judge(hit, redraw) {
+  const { query, answer } = trail.current;
+  try {
+    if (hit.judgement) {
+      await takeBack(hit.judgement);
+      hit.judgement = null;
+    } else {
+      hit.judgement = await judgeAnother(hit, query.files, answer.query.model_id);
+    }
+  } catch (error) {
+    if (!(error instanceof ServiceProblem)) throw error;
+    showProblem(error);
+  }
+  redraw();
 }
 
 function showAnswer({ answer, query }) {

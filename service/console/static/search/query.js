@@ -126,9 +126,10 @@ export class QueryForm {
     this.#renderPictures();
   }
 
-  /** Leave out a crop, with its track: it shows another vehicle. */
+  /** Leave a crop out of this search, with its track. */
   reject(crop) {
-    this.#rejected = [...this.#rejected, crop];
+    // A second click comes before the answer without it.
+    if (!this.#rejected.includes(crop)) this.#rejected = [...this.#rejected, crop];
     this.#renderPictures();
   }
 
@@ -152,7 +153,7 @@ export class QueryForm {
     byId("camera").readOnly = stored;
     byId("camera-hint").textContent = stored ? "It took the enrolled picture; its own sightings are left out." : "Its own sightings are then left out.";
     byId("rejected").hidden = this.#rejected.length === 0;
-    byId("rejected-count").textContent = `${count(this.#rejected.length, "picture")} left out as another vehicle`;
+    byId("rejected-count").textContent = `${count(this.#rejected.length, "picture")} left out of this search`;
     document.querySelector(".choose").textContent = this.#pictures.length > 0 ? "Add pictures" : "Choose pictures";
     this.#onChange();
   }
@@ -169,11 +170,18 @@ export class QueryForm {
     crop.addEventListener("click", () => this.#cropper.open(shown, (part) => this.#replace(at, picture(part, shown.name))));
     const remove = el("button", { type: "button", class: "remove", "aria-label": `Remove ${shown.name}`, title: "Remove" }, "×");
     remove.addEventListener("click", () => {
-      this.#pictures = this.#pictures.filter((_, other) => other !== at);
-      this.#renderPictures();
+      this.#remove(at);
       (byId("crops").querySelectorAll(".remove")[Math.max(0, at - 1)] ?? byId("files")).focus();
     });
     return el("li", {}, image, crop, remove);
+  }
+
+  #remove(at) {
+    const left = this.#pictures.filter((_, other) => other !== at);
+    // An enrolled picture brought its camera, and what was left out beside it; both go with the last one.
+    const lastStored = this.#pictures[at].crop && !left.some(({ crop }) => crop);
+    if (lastStored) this.replacePictures(left, "");
+    else this.replacePictures(left, byId("camera").value, this.#rejected);
   }
 
   #replace(at, shown) {

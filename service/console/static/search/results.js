@@ -8,12 +8,15 @@ import { inLocalTime } from "../shared/time.js";
 const THUMBNAIL_PX = 320;
 const RERANKED = { k_reciprocal: "ordered anew by common neighbours", query_expansion: "ordered anew by the query with its nearest" };
 
+const REMEMBERED = "Remembered: searches by this picture leave it out from now on, with its track";
+const NOTED = "Noted with its score. The query's picture is kept nowhere, so searches by it show the result again";
+
 const filtersOf = ({ cameras, from, to, minScore }) => cameras.length > 0 || from !== null || to !== null || minScore !== null;
 
 export class Results {
   #listeners;
 
-  /** @param {{onPick: function(Object), onReject: function(Object), onConfirm: function(Object, Node), onDetail: function(number), onClearFilters: function()}} listeners */
+  /** @param {{onPick: function(Object), onReject: function(Object), onConfirm: function(Object, Node), onJudge: function(Object, function()), onDetail: function(number), onClearFilters: function()}} listeners */
   constructor(listeners) {
     this.#listeners = listeners;
     byId("hits").addEventListener("keydown", (event) => this.#move(event));
@@ -99,8 +102,6 @@ export class Results {
     face.addEventListener("click", () => this.#listeners.onPick(hit));
     const more = el("button", { type: "button", class: "more", "aria-label": `Details of rank ${hit.rank}` }, "Details");
     more.addEventListener("click", () => this.#listeners.onDetail(at));
-    const other = stored ? button("Not this one", () => this.#listeners.onReject(hit), { class: "more", "aria-label": `Rank ${hit.rank} is another vehicle` }) : null;
-    const same = button("Same vehicle", () => this.#listeners.onConfirm(hit, card), { class: "more", "aria-label": `Rank ${hit.rank} shows the vehicle` });
     const card = el(
       "li",
       { class: "hit" },
@@ -111,9 +112,33 @@ export class Results {
       el("p", { class: "where" }, el("span", { class: "camera" }, crop.camera_id), el("span", { class: "vehicle" }, crop.vehicle_id === null ? null : vehicleLink(crop))),
       when(crop.captured_at),
       el("p", { class: "foot" }, el("span", {}, hit.matched_crops > 1 ? `${integer(hit.matched_crops)} pictures` : ""), more),
-      el("p", { class: "foot words" }, same, other),
     );
+    card.append(this.#words(hit, card, stored));
     return card;
+  }
+
+  /** What a person may say of a result; where it was said that it shows another vehicle, that, and the way back. */
+  #words(hit, card, stored) {
+    const said = (text, label, title, action) => button(text, action, { class: "more", "aria-label": label, title });
+    const judge = ({ currentTarget }) => {
+      currentTarget.disabled = true;
+      this.#listeners.onJudge(hit, () => {
+        card.querySelector(".words").replaceWith(this.#words(hit, card, stored));
+        card.querySelector(".judge").focus();
+      });
+    };
+    const { rank } = hit;
+    card.classList.toggle("judged", Boolean(hit.judgement));
+    if (hit.judgement) {
+      const back = said("Take back", `Take back that rank ${rank} is another vehicle`, "Forgets it", judge);
+      back.classList.add("judge");
+      return el("p", { class: "foot words" }, el("span", {}, stored ? "Another vehicle: left out from now on" : "Another vehicle: noted"), back);
+    }
+    const same = said("Same vehicle", `Rank ${rank} shows the vehicle`, "Confirms it, after a question", () => this.#listeners.onConfirm(hit, card));
+    const other = said("Another vehicle", `Rank ${rank} is another vehicle`, stored ? REMEMBERED : NOTED, judge);
+    other.classList.add("judge");
+    const without = said("Not this one", `Leave rank ${rank} out of this search`, "Leaves it out of this search only, with its track", () => this.#listeners.onReject(hit));
+    return el("p", { class: "foot words" }, same, other, stored ? without : null);
   }
 
   #move(event) {
@@ -154,13 +179,14 @@ function spoken({ score, crop }) {
 }
 
 /** What was set for a query, in one sentence. */
-function conditions({ camera, cameras, from, to, rejected, minScore, rerank, normalization }) {
+function conditions({ files, camera, cameras, from, to, rejected, minScore, rerank, normalization }) {
   const list = [];
   if (cameras.length > 0) list.push(`camera ${cameras.join(", ")}`);
   if (camera !== "") list.push(`not camera ${camera}, which took the query`);
   if (from !== null) list.push(`from ${inLocalTime(from)}`);
   if (to !== null) list.push(`before ${inLocalTime(to)}`);
   if (rejected.length > 0) list.push(`${count(rejected.length, "picture")} left out`);
+  if (files.every(({ crop }) => crop)) list.push("without what was said to be another vehicle");
   if (minScore !== null) list.push(`lowest score ${scoreText(minScore)}`);
   if (rerank !== "none") list.push(RERANKED[rerank]);
   if (normalization) list.push("the cameras' own look evened out");
