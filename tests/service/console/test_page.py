@@ -409,6 +409,33 @@ class TestProblems:
         search_for(page, pictures[0])
         assert len(seen(page)) > 0
 
+    @pytest.mark.parametrize(
+        ("kind", "body", "told"),
+        [
+            ("text/html", "<title>Sign in</title>", "The answer cannot be read"),
+            ("application/json", '{"hits": [', "The answer cannot be read"),
+            ("application/json", '{"error": "sign in"}', "The answer cannot be shown"),
+        ],
+    )
+    def test_what_is_no_answer_leaves_none_of_another_query(  # noqa: PLR0917 - fixtures and parameters
+        self, open_page: OpenPage, gallery: str, pictures: list[Path], kind: str, body: str, told: str
+    ) -> None:
+        page = open_page(gallery, expected=("TypeError",))
+        search_for(page, pictures[0])
+        before = seen(page)
+        page.get_by_role("button", name="Remove car-0.png").click()
+        page.route("**/search", lambda route: route.fulfill(content_type=kind, body=body))
+        search_for(page, pictures[1])
+        expect(page.get_by_role("alert")).to_contain_text(told)
+        expect(page.locator(".hit")).to_have_count(0)
+        expect(page.locator("#summary")).to_be_empty()
+        expect(page.locator("#outdated")).to_be_hidden()
+        expect(page.locator("#content")).to_have_attribute("aria-busy", "false")
+        page.unroute("**/search")
+        page.get_by_role("button", name="Try again").click()
+        assert seen(page) != before
+        expect(page.locator("#trail button")).to_have_count(2)
+
     def test_a_service_that_is_away_is_told_and_tried_again(
         self, open_page: OpenPage, gallery: str, pictures: list[Path]
     ) -> None:

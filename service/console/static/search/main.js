@@ -69,6 +69,12 @@ function setBusy(on) {
   byId("search").classList.toggle("busy", on);
 }
 
+/** What to tell of an answer that is none of a search, or of a fault of this page. */
+function unforeseen(error) {
+  console.error(error);
+  return { title: "The answer cannot be shown", detail: "It is not what was asked for. Something between this page and the service may have answered in its place." };
+}
+
 /** Say on an answer that the form asks for something else by now. */
 function markOutdated() {
   results.outdated = trail.current !== null && !form.asks(trail.current.query);
@@ -79,7 +85,7 @@ function clearAnswer() {
   trail.leave();
 }
 
-/** Run work that may fail with a problem; true where it was done and not overtaken. */
+/** Run work that may fail; true where it was done and not overtaken. Whatever it failed by, the answer of another query does not stay. */
 async function attempt(work, again) {
   stop();
   clearMessages();
@@ -90,12 +96,12 @@ async function attempt(work, again) {
     await work(controller.signal);
     return true;
   } catch (error) {
-    if (error.name === "AbortError") return false;
-    if (!(error instanceof ServiceProblem)) throw error;
+    if (controller.signal.aborted) return false;
     clearAnswer();
     byId("start").replaceChildren();
-    const temporary = error.status === undefined || error.status === 429 || error.status === 503;
-    showProblem({ ...error, again: temporary ? again : undefined });
+    const problem = error instanceof ServiceProblem ? error : unforeseen(error);
+    const temporary = problem.status === undefined || problem.status === 429 || problem.status === 503;
+    showProblem({ ...problem, again: temporary ? again : undefined });
     return false;
   } finally {
     if (running === controller) stop();
@@ -114,8 +120,8 @@ async function run() {
     async (signal) => {
       const answer = await search(query, signal);
       const step = { query, answer, label: query.files.length > 1 ? `${query.files.length} pictures` : query.files[0].name };
-      trail.push(step);
       showAnswer(step);
+      trail.push(step);
       // The form may have been changed while the search ran.
       markOutdated();
     },
