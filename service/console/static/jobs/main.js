@@ -23,6 +23,7 @@ const MARKS = { queued: "muted", running: "warn", succeeded: "good", failed: "ba
 const everywhere = el("input", { type: "checkbox" });
 const table = new PagedTable({
   path: "jobs",
+  followed: true,
   caption: "Jobs, newest first",
   empty: "No long work was asked for in the last 30 days.",
   columns: [

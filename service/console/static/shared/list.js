@@ -11,6 +11,7 @@ export class PagedTable {
   #columns;
   #empty;
   #id;
+  #followed;
   #parameters = {};
   #cursor = null;
   #body = el("tbody");
@@ -22,14 +23,15 @@ export class PagedTable {
   #rows = new Map();
 
   /**
-   * @param {{path: string, caption: string, empty: string, id?: string, columns: {name: string, cell: function(Object): (Node|string|null|Array), class?: string}[]}} list
-   *   `id` names the field that tells items apart
+   * @param {{path: string, caption: string, empty: string, id?: string, followed?: boolean, columns: {name: string, cell: function(Object): (Node|string|null|Array), class?: string}[]}} list
+   *   `id` names the field that tells items apart; a list that is `followed` says when it no longer is, as more than its first page is shown
    */
-  constructor({ path, caption, empty, columns, id = "id" }) {
+  constructor({ path, caption, empty, columns, id = "id", followed = false }) {
     this.#path = path;
     this.#columns = columns;
     this.#empty = empty;
     this.#id = id;
+    this.#followed = followed;
     this.#more = button("More", () => this.#loadMore(), { class: "next-page", hidden: true });
     const heads = columns.map(({ name, class: kind }) => el("th", { scope: "col", class: kind ?? "" }, name));
     this.element = el(
@@ -103,7 +105,12 @@ export class PagedTable {
     for (const [id, { row }] of this.#rows) if (!row.isConnected) this.#rows.delete(id);
     this.#cursor = cursor;
     this.#more.hidden = cursor === null;
-    this.#note.textContent = this.#body.rows.length === 0 ? this.#empty : "";
+    this.#note.textContent = this.#said;
+  }
+
+  get #said() {
+    if (this.#body.rows.length === 0) return this.#empty;
+    return this.#followed && this.#pages > 1 ? "As it was when it was read: a list with older rows is not read anew by itself. Reload the page for that." : "";
   }
 
   #row(item) {

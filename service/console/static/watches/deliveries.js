@@ -40,12 +40,12 @@ export class Deliveries {
     );
   }
 
-  /** Show the messages of a watch; nothing where it has no webhook. */
+  /** Show the messages of a watch as they are now; nothing where it has no webhook. Whoever looks at older ones is left alone. */
   async show({ webhook_url: url, dead_deliveries: dead }) {
     this.element.hidden = url === null;
     if (url === null) return;
     this.#receiver.textContent = dead === 0 ? url : `${url}: ${integer(dead)} given up`;
-    await this.#load();
+    if (!this.#table.more) await this.#load();
   }
 
   #load() {

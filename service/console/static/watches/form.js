@@ -3,7 +3,7 @@
 import { call, get, listCameras, send, ServiceProblem } from "../shared/api.js";
 import { collection } from "../shared/collection.js";
 import { el } from "../shared/dom.js";
-import { ask, field, number, text, textOf } from "../shared/forms.js";
+import { ask, askAbout, changed, field, number, numberOf, text, textOf } from "../shared/forms.js";
 import { showProblem } from "../shared/messages.js";
 import { cropImage } from "../shared/pictures.js";
 import { session } from "../shared/session.js";
@@ -55,13 +55,16 @@ async function sendPictures(said, files) {
 }
 
 /** Ask for other settings of a watch. */
-export async function changeWatch(watch, onChanged) {
+export const changeWatch = (path, onChanged) => askAbout(path, {}, (watch) => askForSettings(watch, path, onChanged));
+
+async function askForSettings(watch, path, onChanged) {
   const surroundings = await lookAround();
   if (surroundings === null) return;
   const stale = watch.state === "stale";
   const name = text(watch.name, { required: true, maxLength: 256 });
   // A number that was right for another model is not offered again as if it were for this one.
   const { nodes, read } = settings(stale ? { ...watch, min_score: null } : watch, surroundings);
+  const before = { name: name.value.trim(), ...read() };
   ask({
     title: `Change “${watch.name}”`,
     fields: [
@@ -72,10 +75,12 @@ export async function changeWatch(watch, onChanged) {
     ].filter(Boolean),
     action: "Save",
     submit: async () => {
-      const { min_score: score, decision, ...others } = read();
-      const threshold = decision === null ? { min_score: score } : { decision };
-      const same = decision === watch.decision && score === watch.min_score && !stale;
-      await send("PATCH", `watches/${watch.id}`, { name: name.value.trim(), ...others, ...(same ? {} : threshold) });
+      const after = { name: name.value.trim(), ...read() };
+      const { min_score: score, decision, ...patch } = changed(before, after);
+      // The service takes the one or the other.
+      if (stale || score !== undefined || decision !== undefined) Object.assign(patch, after.decision === null ? { min_score: after.min_score } : { decision: after.decision });
+      // Sent even where nothing changed: whoever saves it answers for it.
+      await send("PATCH", path, patch);
       await onChanged();
     },
   });
@@ -133,7 +138,7 @@ function settings({ decision, min_score: score, camera_ids: chosen, webhook_url:
       field("Ends", expires, "On your clock; empty: when it is deleted."),
     ],
     read: () => ({
-      min_score: kind.value === BY_SCORE ? Number(least.value) : null,
+      min_score: kind.value === BY_SCORE ? numberOf(least) : null,
       decision: kind.value === BY_SCORE ? null : kind.value,
       camera_ids: only.selectedOptions.length === 0 ? null : [...only.selectedOptions].map(({ value }) => value),
       webhook_url: textOf(webhook),

@@ -1,9 +1,10 @@
 // The hits of a watch, newest first; new ones appear as they come.
 
-import { get, within } from "../shared/api.js";
+import { get, ServiceProblem, within } from "../shared/api.js";
 import { addressOfSearch } from "../shared/collection.js";
 import { button, count, el } from "../shared/dom.js";
 import { repeat } from "../shared/live.js";
+import { showProblem } from "../shared/messages.js";
 import { cropImage } from "../shared/pictures.js";
 import { decisionMark, scoreBar, scoreText, vehicleLink, when } from "../shared/sightings.js";
 import { inLocalTime } from "../shared/time.js";
@@ -18,13 +19,17 @@ export class Hits {
   #path;
   #onNew;
   #list = el("ol", { class: "sightings", "aria-label": "Hits, newest first" });
-  #live = el("span", { class: "mark muted" }, "not read yet");
+  #live = el("span", { class: "mark muted", "aria-live": "polite" }, "not read yet");
   #news = el("p", { class: "hint", role: "status" });
-  #more = button("More", () => this.#loadOlder(), { class: "next-page", hidden: true });
+  #more = button("More", () => this.#showOlder(), { class: "next-page", hidden: true });
   #newest = null;
   #cursor = null;
   #came = 0;
   #readAt = null;
+  #state = null;
+  #problem = null;
+  #doubt = null;
+  #loadingOlder = false;
 
   /** @param {string} path of the watch @param {{onNew: function()}} listeners called when hits came while the page was open */
   constructor(path, { onNew }) {
@@ -33,27 +38,60 @@ export class Hits {
     this.element = el("section", { "aria-labelledby": "hits-title" }, el("h2", { id: "hits-title" }, "Hits ", this.#live), this.#news, this.#list, this.#more);
   }
 
-  /** Show what was found so far, and from then on whatever is found, every other second. */
-  follow() {
-    repeat(() => this.#look(), EVERY_MS);
+  /** Show what was found so far, and from then on whatever is found, every other second; and whether the watch looks at all. */
+  follow({ state }) {
+    const begins = this.#state === null;
+    this.#state = state;
+    this.#doubt = null;
+    if (begins) repeat(() => this.#look(), EVERY_MS);
+    else this.#sayHowItIs();
+  }
+
+  /** The watch could not be read, so nobody knows whether it looks. */
+  doubt(problem) {
+    this.#doubt = problem;
+    this.#sayHowItIs();
   }
 
   async #look() {
     // After the page was hidden or the computer asleep, what it said is old.
-    if (this.#readAt !== null && Date.now() - this.#readAt > WITHIN_MS + EVERY_MS) this.#sayLive("muted", "looking again");
+    if (this.#readAt !== null && Date.now() - this.#readAt > WITHIN_MS + EVERY_MS) this.#say("muted", "looking again");
     try {
       if (this.#newest === null) await this.#loadOlder();
       else await this.#loadNew();
       this.#readAt = Date.now();
-      this.#sayLive("good", "live");
+      this.#problem = null;
     } catch (error) {
-      this.#sayLive("bad", `not live: ${error.detail ?? error.message}`);
+      this.#problem = error;
     }
+    this.#sayHowItIs();
   }
 
-  #sayLive(kind, text) {
+  #sayHowItIs() {
+    const problem = this.#problem ?? this.#doubt;
+    if (problem !== null) this.#say("bad", `not live: ${problem.detail ?? problem.message}`);
+    else if (this.#state !== "active") this.#say("warn", `not looking: ${this.#state}`);
+    else if (this.#readAt !== null) this.#say("good", "live");
+  }
+
+  #say(kind, text) {
     this.#live.className = `mark ${kind}`;
     if (this.#live.textContent !== text) this.#live.textContent = text;
+  }
+
+  async #showOlder() {
+    if (this.#loadingOlder) return;
+    this.#loadingOlder = true;
+    this.#more.setAttribute("aria-disabled", "true");
+    try {
+      await this.#loadOlder();
+    } catch (error) {
+      if (!(error instanceof ServiceProblem)) throw error;
+      showProblem({ ...error, title: error.message, again: () => this.#showOlder() });
+    } finally {
+      this.#loadingOlder = false;
+      this.#more.removeAttribute("aria-disabled");
+    }
   }
 
   async #loadOlder() {

@@ -16,6 +16,7 @@ const EVERY_MS = 5_000;
 
 const table = new PagedTable({
   path: "watches",
+  followed: true,
   caption: "Watches, newest first",
   empty: "Nothing is watched for yet. Make a watch here by a picture, or at a result of a search.",
   columns: [

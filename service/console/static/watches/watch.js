@@ -1,8 +1,9 @@
 // One watch: whether it looks, what it found, and what became of the messages to its webhook.
 
-import { get, send, ServiceProblem } from "../shared/api.js";
-import { button, count, el, integer } from "../shared/dom.js";
+import { get, send, ServiceProblem, within } from "../shared/api.js";
+import { button, count, el, integer, rememberFocus } from "../shared/dom.js";
 import { ask } from "../shared/forms.js";
+import { repeat } from "../shared/live.js";
 import { clearMessages, showProblem } from "../shared/messages.js";
 import { cropImage } from "../shared/pictures.js";
 import { inLocalTime } from "../shared/time.js";
@@ -12,13 +13,18 @@ import { Hits } from "./hits.js";
 import { addressOfWatch, conditions, stateMark, thresholdText } from "./said.js";
 
 const THUMBNAIL_PX = 120;
+const EVERY_MS = 5_000;
+const WITHIN_MS = 8_000;
+const MESSAGES = "watch";
 
 export class WatchPage {
   element = el("div");
   #path;
-  #head = el("div", { class: "watch-head" });
+  #head = el("div", { class: "watch-head", data: { part: "watch" } });
   #hits;
   #deliveries;
+  #turn = 0;
+  #shown = "";
 
   constructor(id) {
     this.#path = `watches/${id}`;
@@ -27,26 +33,33 @@ export class WatchPage {
     this.element.append(this.#head, this.#hits.element, this.#deliveries.element);
   }
 
-  async show() {
-    if (await this.#refresh()) this.#hits.follow();
+  /** Show the watch, and from then on whatever becomes of it: somebody else may pause it, or its end may come. */
+  show() {
+    repeat(() => this.#refresh(), EVERY_MS);
   }
 
-  /** Read the watch again; true where it could be. */
   async #refresh() {
+    const turn = (this.#turn += 1);
     try {
-      const watch = await get(this.#path);
-      clearMessages();
+      const watch = await get(this.#path, {}, within(WITHIN_MS));
+      if (turn !== this.#turn) return;
+      clearMessages(MESSAGES);
       this.#showHead(watch);
+      this.#hits.follow(watch);
       await this.#deliveries.show(watch);
-      return true;
     } catch (error) {
       if (!(error instanceof ServiceProblem)) throw error;
-      showProblem({ ...error, title: error.message, again: () => this.show() });
-      return false;
+      if (turn !== this.#turn) return;
+      this.#hits.doubt(error);
+      showProblem({ ...error, title: error.message, again: () => this.#refresh() }, MESSAGES);
     }
   }
 
   #showHead(watch) {
+    const said = JSON.stringify(watch);
+    if (said === this.#shown) return;
+    this.#shown = said;
+    const putBack = rememberFocus();
     const facts = [
       `A hit from ${thresholdText(watch)}`,
       ...conditions(watch),
@@ -61,11 +74,12 @@ export class WatchPage {
       el("div", { class: "watched", role: "group", "aria-label": "It looks for" }, ...watch.crop_ids.map((id) => cropImage(id, { size: THUMBNAIL_PX }))),
       el("div", { class: "tools" }, ...this.#actions(watch)),
     );
+    putBack();
   }
 
   #actions(watch) {
     const always = [
-      button("Change", () => changeWatch(watch, () => this.#refresh())),
+      button("Change", () => changeWatch(this.#path, () => this.#refresh())),
       button(watch.paused ? "Resume" : "Pause", () => this.#attempt(() => send("PATCH", this.#path, { paused: !watch.paused }))),
       button("Delete", () => this.#delete(watch)),
     ];
@@ -74,6 +88,7 @@ export class WatchPage {
   }
 
   async #attempt(work) {
+    clearMessages();
     try {
       await work();
       await this.#refresh();
