@@ -21,7 +21,7 @@ run: $(VENV)/.runtime ## Serve on http://127.0.0.1:8000 with the embedded databa
 
 TEST_PROCESSES ?= 2
 test: $(VENV)/.dev $(VENV)/.generators ## Run every test, a real PostgreSQL included, in two processes (TEST_PROCESSES=1: in one)
-	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-faults: $(VENV)/.dev ## Run the kill -9 tests, 10,000 malformed uploads and the index's threads, longer than `make test` does
 	@CLIP_SENET_FAULT_ROUNDS=40 $(BIN)/python -m pytest tests/faults --deselect tests/faults/test_kill_index.py \
