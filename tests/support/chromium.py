@@ -21,7 +21,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
-# A page may take its time where other tests keep the machine busy; what it does not do at all is found out all the same.
+# A page may take its time where other tests keep the machine busy. What it never does is found out all the same.
 expect.set_options(timeout=20_000)
 
 
