@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     Subquery,
     Text,
-    Uuid,
     cast,
     func,
     literal,
@@ -22,10 +21,11 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, BIT
+from sqlalchemy.dialects.postgresql import BIT
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from service.database.binary import binary_row
+from service.database.ids import among
 from service.database.tables import Change, Collection, Crop, Embedding, Installation
 from service.follower_rows import PackedCrops
 
@@ -156,7 +156,7 @@ class FollowerRepository:
     async def existing(self, crop_ids: Iterable[UUID]) -> PackedCrops | None:
         """Those of some crops that exist and have an embedding of the model; None where there are none."""
         ids = list(crop_ids)
-        return await self._packed(Crop.id == func.any(literal(ids, ARRAY(Uuid)))) if ids else None
+        return await self._packed(among(Crop.id, ids)) if ids else None
 
     async def totals(self) -> dict[str, Totals]:
         """What the crops add up to, by name of their collection. It reads every row."""

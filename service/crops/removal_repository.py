@@ -7,6 +7,7 @@ from sqlalchemy import Uuid, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from service.database.ids import among
 from service.database.tables import PictureToRemove
 
 
@@ -31,6 +32,5 @@ class RemovalRepository:
     async def strike_out(self, crop_ids: Sequence[UUID]) -> None:
         """Forget the pictures of these crops: they are gone."""
         if crop_ids:
-            among = PictureToRemove.crop_id == func.any(literal(list(crop_ids), ARRAY(Uuid)))
-            gone = delete(PictureToRemove).where(among)
+            gone = delete(PictureToRemove).where(among(PictureToRemove.crop_id, crop_ids))
             await self._session.execute(gone, execution_options={"synchronize_session": False})

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, delete, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import Select, Uuid, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
 
 from index.contract import Filter
 from service.change_log_repository import ChangeLines
 from service.crops.removal_repository import RemovalRepository
+from service.database.ids import among
 from service.database.tables import Collection, Crop, JobCrop
 from service.gallery.filter_repository import conditions
 
@@ -56,7 +56,7 @@ class DeletionRepository(ChangeLines):
 
     async def strike_out(self, job_id: UUID, crop_ids: Sequence[UUID]) -> None:
         """Note that a job is through with these crops."""
-        await self._session.execute(delete(JobCrop).where(JobCrop.job_id == job_id, _in(JobCrop.crop_id, crop_ids)))
+        await self._session.execute(delete(JobCrop).where(JobCrop.job_id == job_id, among(JobCrop.crop_id, crop_ids)))
 
     async def count_of(self, collection_id: UUID) -> int:
         """How many crops a collection has."""
@@ -88,7 +88,7 @@ class DeletionRepository(ChangeLines):
         Their pictures are noted: whoever calls this removes them after the commit.
         """
         # In one order, so that two that delete the same crops do not wait for each other in turn.
-        locked = select(Crop.id).where(_in(Crop.id, crop_ids)).order_by(Crop.id).with_for_update().cte("locked")
+        locked = select(Crop.id).where(among(Crop.id, crop_ids)).order_by(Crop.id).with_for_update().cte("locked")
         rows = delete(Crop).where(Crop.id.in_(select(locked.c.id))).returning(Crop.id, Crop.collection_id)
         deleted: defaultdict[UUID, list[UUID]] = defaultdict(list)
         for row in await self._session.execute(rows, execution_options={"synchronize_session": False}):
@@ -100,10 +100,4 @@ class DeletionRepository(ChangeLines):
 def _wanted(where: Filter, crop_ids: Group[UUID] | None, *columns: Any) -> Select[*tuple[Any, ...]]:  # noqa: ANN401
     wanted = select(*columns).select_from(Crop).join(Collection, Collection.id == Crop.collection_id)
     wanted = wanted.where(*conditions(where))
-    return wanted if crop_ids is None else wanted.where(_in(Crop.id, crop_ids))
-
-
-def _in(column: InstrumentedAttribute[UUID], crop_ids: Group[UUID]) -> ColumnElement[bool]:
-    # in one array: a statement takes 65,535 parameters at most
-    among: ColumnElement[bool] = column == func.any(literal(list(crop_ids), ARRAY(Uuid)))
-    return among
+    return wanted if crop_ids is None else wanted.where(among(Crop.id, crop_ids))

@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, Uuid, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import ColumnElement, Row, Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from index.contract import Filter
 from service.change_log_repository import ChangeLines
 from service.crops.removal_repository import RemovalRepository
 from service.cursors import foreign_cursor
+from service.database.ids import among
 from service.database.tables import Collection, Crop, Embedding, Installation
 from service.database.vectors import encode
 from service.errors import ExternalIdConflictError
@@ -125,8 +126,7 @@ class GalleryRepository(ChangeLines):
 
     async def with_image(self, crop_ids: Iterable[UUID]) -> set[UUID]:
         """Which of these ids have a row that says that their picture is kept."""
-        among = Crop.id == func.any(literal(list(crop_ids), ARRAY(Uuid)))  # a folder of the store holds any number
-        return set(await self._session.scalars(select(Crop.id).where(among, Crop.has_image)))
+        return set(await self._session.scalars(select(Crop.id).where(among(Crop.id, crop_ids), Crop.has_image)))
 
     async def count_images(self, collection_id: UUID) -> int:
         """Crops of a collection that have their picture."""

@@ -10,7 +10,7 @@ import service
 from service.access import Caller, Reader
 from service.errors import ForbiddenError, InvalidValueError, UnavailableError
 from service.openapi import problems
-from service.ops.metrics import exposition
+from service.ops.metrics import crops_in_index, exposition
 from service.ops.readiness import faults
 from service.ops.schemas import Health, IndexView, Readiness
 from service.runtime import CurrentRuntime
@@ -56,9 +56,8 @@ async def get_index(runtime: CurrentRuntime, caller: Reader) -> IndexView:
     Therefore it takes a key that is bound to none of them.
     """
     _require_unbound(caller)
-    status, crops = runtime.follower.status(), None
-    if status.doubt is None:
-        crops = (await runtime.follower.ask(lambda index: index.stats())).crops
+    status = runtime.follower.status()
+    crops = await crops_in_index(runtime, status)
     lag_s = round(status.lag_s, 3) if math.isfinite(status.lag_s) else None
     return IndexView.model_validate({**asdict(status), "crops": crops, "lag_s": lag_s})
 

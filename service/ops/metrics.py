@@ -22,9 +22,8 @@ async def exposition(runtime: Runtime, requests: RequestMetrics) -> bytes:
 
     Where the database does not answer, what is in it is left out, and `clip_senet_database_up` says so.
     """
-    status, backlog, crops = runtime.follower.status(), None, None
-    if status.doubt is None:
-        crops = (await runtime.follower.ask(lambda index: index.stats())).crops
+    status, backlog = runtime.follower.status(), None
+    crops = await crops_in_index(runtime, status)
     try:
         async with runtime.database.reading() as session:
             backlog = await BacklogRepository(session).backlog()
@@ -44,6 +43,13 @@ async def exposition(runtime: Runtime, requests: RequestMetrics) -> bytes:
     now = CollectorRegistry()
     now.register(_Gathered(families))
     return generate_latest(requests.registry) + generate_latest(now)
+
+
+async def crops_in_index(runtime: Runtime, status: FollowerStatus) -> int | None:
+    """How many crops the index holds; None where it is in doubt."""
+    if status.doubt is not None:
+        return None
+    return (await runtime.follower.ask(lambda index: index.stats())).crops
 
 
 class _Gathered(Collector):

@@ -5,10 +5,11 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Uuid, exists, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from service.change_log_repository import ChangeLines
+from service.database.ids import among
 from service.database.tables import Collection, Crop, Embedding
 from service.database.vectors import encode
 
@@ -41,9 +42,10 @@ class ReembeddingRepository(ChangeLines):
         Returns:
             The number of the last change; `head` where there were none.
         """
-        among = Crop.id == func.any(literal(list(vectors), ARRAY(Uuid)))
         # a deletion under way is waited for, and none begins
-        here = select(Crop.id).where(among).order_by(Crop.id).with_for_update(read=True, key_share=True)
+        here = (
+            select(Crop.id).where(among(Crop.id, vectors)).order_by(Crop.id).with_for_update(read=True, key_share=True)
+        )
         crop_ids = list(await self._session.scalars(here))
         rows = [{"crop_id": one, "model_id": model_id, "vector": encode(vectors[one])} for one in crop_ids]
         if rows:
@@ -52,8 +54,8 @@ class ReembeddingRepository(ChangeLines):
 
     async def still_without(self, collection_id: UUID, model_id: str, crop_ids: Sequence[UUID]) -> list[UUID]:
         """Which of these crops are there and have no vector of a model."""
-        among = Crop.id == func.any(literal(list(crop_ids), ARRAY(Uuid)))
-        return list(await self._session.scalars(select(Crop.id).where(_without(collection_id, model_id), among)))
+        bare = select(Crop.id).where(_without(collection_id, model_id), among(Crop.id, crop_ids))
+        return list(await self._session.scalars(bare))
 
     async def switch(self, collection_id: UUID, model_id: str) -> None:
         """Make a collection one of another model."""

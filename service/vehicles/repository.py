@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from service.change_log_repository import ChangeLines
+from service.database.ids import among
 from service.database.tables import Crop, Judgement, Vehicle
 
 
@@ -65,7 +66,7 @@ class VehicleRepository(ChangeLines):
         Returns:
             Those that the collection holds, by id.
         """
-        return await self._locked(Crop.collection_id == collection_id, _among(crop_ids))
+        return await self._locked(Crop.collection_id == collection_id, among(Crop.id, crop_ids))
 
     async def lock_crops_of(self, collection_id: UUID, vehicle_ids: Collection[str]) -> dict[UUID, Identity]:
         """Likewise of every crop that is said to show one of some vehicles, confirmed or not."""
@@ -95,12 +96,6 @@ class VehicleRepository(ChangeLines):
 
     async def _set(self, crop_ids: Iterable[UUID], **values: Any) -> None:  # noqa: ANN401 - whatever a column holds
         await self._session.execute(
-            update(Crop).where(_among(crop_ids)).values(**values),
+            update(Crop).where(among(Crop.id, crop_ids)).values(**values),
             execution_options={"synchronize_session": False},
         )
-
-
-def _among(crop_ids: Iterable[UUID]) -> ColumnElement[bool]:
-    # in one array: a statement takes 65,535 parameters at most
-    among: ColumnElement[bool] = Crop.id == func.any(literal(list(crop_ids), ARRAY(Uuid)))
-    return among

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from uuid_utils.compat import uuid7
 
 from service.database.engine import Session
+from service.database.ids import among
 from service.database.tables import (
     ApiKey,
     Change,
@@ -152,8 +153,7 @@ class EvaluationRepository:
 
     async def new_crops(self, crop_ids: Iterable[UUID]) -> dict[UUID, datetime]:
         """Those crops that are there, kept from being deleted until the end of the transaction: when they came."""
-        among = Crop.id == func.any(literal(list(crop_ids), ARRAY(Uuid)))
-        wanted = select(Crop.id, Crop.created_at).where(among).order_by(Crop.id)
+        wanted = select(Crop.id, Crop.created_at).where(among(Crop.id, crop_ids)).order_by(Crop.id)
         rows = await self._session.execute(wanted.with_for_update(read=True, key_share=True))
         return {row.id: row.created_at for row in rows}
 
@@ -165,7 +165,7 @@ class EvaluationRepository:
             .add_columns(CollectionRow.name.label("collection"), ApiKey.name.label("key_name"))
             .join(CollectionRow, CollectionRow.id == Watch.collection_id)
             .outerjoin(ApiKey, ApiKey.id == Watch.key_id)
-            .where(Watch.id == func.any(literal(list(watch_ids), ARRAY(Uuid))), Watch.model_id == self._model_id)
+            .where(among(Watch.id, watch_ids), Watch.model_id == self._model_id)
             .where(~Watch.paused, or_(Watch.expires_at.is_(None), Watch.expires_at > func.now()))
             .order_by(Watch.id)
             .with_for_update(of=Watch, key_share=True)

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from support.chromium import chromium
+from support.searching import VEHICLES
 
 OpenPage = Callable[..., Page]
+Paint = Callable[[Path, int], Path]
 
 
 # Not for the whole session: while it lives, Playwright's own event loop keeps tests that are coroutines from running.
@@ -16,6 +18,13 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium for the tests of a module."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory, paint: Paint) -> list[Path]:
+    """A picture of each vehicle of a gallery that is searched."""
+    folder = tmp_path_factory.mktemp("pictures")
+    return [paint(folder / f"car-{vehicle}.png", vehicle) for vehicle in range(VEHICLES)]
 
 
 @pytest.fixture

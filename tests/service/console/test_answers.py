@@ -6,20 +6,13 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
-from support.searching import CAMERAS, VEHICLES, fill, search_for, seen
+from support.searching import CAMERAS, fill, search_for, seen
 
 pytestmark = pytest.mark.browser
 
 OpenPage = Callable[..., Page]
-Paint = Callable[[Path, int], Path]
 
 OUTDATED = "Not searched yet"
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory, paint: Paint) -> list[Path]:
-    folder = tmp_path_factory.mktemp("pictures")
-    return [paint(folder / f"car-{vehicle}.png", vehicle) for vehicle in range(VEHICLES)]
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,6 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory, paint: Paint) -> list[Path]:
-    folder = tmp_path_factory.mktemp("pictures")
-    return [paint(folder / f"car-{vehicle}.png", vehicle) for vehicle in range(VEHICLES)]
-
-
-@pytest.fixture(scope="module")
 def gallery(live_service: str, pictures: list[Path]) -> str:
     """A collection in which cameras 1 to 3 see every vehicle, an hour apart, with the same picture."""
     return fill(live_service, "console", pictures)
